@@ -1,0 +1,66 @@
+package config
+
+import (
+	"net/url"
+	"time"
+)
+
+// Server is one MCP server: how to reach it, and how to treat it. In a Server
+// that [Load] returns, zero durations and sizes are replaced by the bridge's.
+type Server struct {
+	Type ServerType
+
+	// Of a stdio server.
+	Command string // looked up in PATH unless it has a slash
+	Args    Args
+	Env     map[string]Secret // added to the short list that every child gets
+	Cwd     string            // absolute; "" is the bridge's own
+
+	// Of all others.
+	URL     Secret // paths and queries of MCP URLs often carry keys; see [Server.Origin]
+	Headers map[string]Secret
+
+	Protocol        string        // ProtocolAuto, ProtocolModern or the date of a legacy version
+	Stateful        bool          // callers must Connect, and a lost session is not replaced
+	Shared          bool          // principals may share one upstream
+	Timeout         time.Duration // of a call without a deadline; 0 is Calls.DefaultTimeout
+	IdleTimeout     time.Duration // 0 is Idle.Stdio or Idle.HTTP
+	MaxMessageBytes int64         // 0 is Limits.MessageBytes
+	RepeatableTools []string      // tools whose calls may be sent twice
+	TrustHints      bool          // believe readOnlyHint and idempotentHint
+	Trust503        bool          // 503 with Retry-After means "not run"
+	TraceContext    bool          // send traceparent and tracestate
+	Baggage         bool          // send baggage
+}
+
+// ServerType is the transport an MCP server is reached by.
+type ServerType string
+
+// The server types.
+const (
+	TypeStdio     ServerType = "stdio"
+	TypeHTTP      ServerType = "http" // Streamable HTTP
+	TypeSSE       ServerType = "sse"  // HTTP+SSE of 2024-11-05
+	TypeWebSocket ServerType = "websocket"
+)
+
+// The values of [Server].Protocol that are no version dates.
+const (
+	ProtocolAuto   = "auto"   // ask the server
+	ProtocolModern = "modern" // 2026-07-28, without asking
+)
+
+// legacyProtocols are the versions with an initialize handshake.
+func legacyProtocols() []string {
+	return []string{"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"}
+}
+
+// Origin returns scheme, host and port of the URL, which are safe to print, and
+// "" for a stdio server.
+func (s Server) Origin() string {
+	u, err := url.Parse(s.URL.Reveal())
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
