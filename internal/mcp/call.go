@@ -1,0 +1,122 @@
+package mcp
+
+import (
+	"encoding/json"
+
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/rawjson"
+)
+
+// The methods of MCP that this client calls.
+const (
+	methodDiscover      = "server/discover"
+	methodInitialize    = "initialize"
+	methodPing          = "ping"
+	methodToolsList     = "tools/list"
+	methodToolsCall     = "tools/call"
+	methodResourcesList = "resources/list"
+	methodTemplatesList = "resources/templates/list"
+	methodResourcesRead = "resources/read"
+	methodPromptsList   = "prompts/list"
+	methodPromptsGet    = "prompts/get"
+
+	notificationInitialized = "notifications/initialized"
+	notificationCancelled   = "notifications/cancelled"
+	notificationProgress    = "notifications/progress"
+	notificationMessage     = "notifications/message"
+)
+
+// A Call is one request to a server, before an id and an era's additions. The
+// functions that return one name the method; the fields may be set before it
+// is passed to [Session.Call], and it is not changed by that.
+type Call struct {
+	// Method is the MCP method.
+	Method string
+	// Params is the JSON text of the params object, without _meta. Nil: {}.
+	Params []byte
+	// Meta is the JSON text of the caller's _meta object. Nil: none. Members
+	// that the client writes itself win over the caller's.
+	Meta []byte
+	// Name is the tool, prompt or resource that the call is about.
+	Name string
+	// LogLevel asks a modern server for log messages of that level and above
+	// during the call; without it there are none. Legacy servers have a level
+	// per session instead.
+	LogLevel string
+	// Read marks a method that is a read by protocol, which may be repeated
+	// although it is not known what became of it.
+	Read bool
+	// OnSend is called once, before the first byte can reach the server; see
+	// [transport.Request].
+	OnSend func()
+	// Notify, if set, asks for progress, and gets every notification that
+	// belongs to the call. It is called from the reading goroutine, in order,
+	// never after Call has returned, and must not block.
+	Notify func(jsonrpc.Message)
+}
+
+// CallTool calls a tool (tools/call). arguments is the text of a JSON object;
+// nil leaves them out.
+func CallTool(name string, arguments []byte) *Call {
+	return &Call{Method: methodToolsCall, Params: named("name", name, arguments), Name: name}
+}
+
+// GetPrompt gets a prompt (prompts/get). arguments is the text of a JSON object
+// whose values are strings; nil leaves them out.
+func GetPrompt(name string, arguments []byte) *Call {
+	return &Call{Method: methodPromptsGet, Params: named("name", name, arguments), Name: name, Read: true}
+}
+
+// ReadResource reads a resource (resources/read).
+func ReadResource(uri string) *Call {
+	return &Call{Method: methodResourcesRead, Params: named("uri", uri, nil), Name: uri, Read: true}
+}
+
+// A List names one of the paginated lists of a server.
+type List struct {
+	method string
+	// Member is the member of the result that holds the items.
+	Member string
+}
+
+// ListTools is the list of tools.
+func ListTools() List { return List{methodToolsList, "tools"} }
+
+// ListResources is the list of resources.
+func ListResources() List { return List{methodResourcesList, "resources"} }
+
+// ListResourceTemplates is the list of resource templates.
+func ListResourceTemplates() List { return List{methodTemplatesList, "resourceTemplates"} }
+
+// ListPrompts is the list of prompts.
+func ListPrompts() List { return List{methodPromptsList, "prompts"} }
+
+// Page asks for one page. A nil cursor asks for the first; an empty cursor is a
+// cursor like any other.
+func (l List) Page(cursor *string) *Call {
+	c := &Call{Method: l.method, Read: true}
+	if cursor != nil {
+		c.Params = append(rawjson.AppendString([]byte(`{"cursor":`), *cursor), '}')
+	}
+	return c
+}
+
+// named builds {"<key>":"<name>","arguments":<arguments>}.
+func named(key, name string, arguments []byte) []byte {
+	b := make([]byte, 0, len(key)+len(name)+len(arguments)+32)
+	b = append(b, `{"`...)
+	b = append(b, key...)
+	b = append(b, `":`...)
+	b = rawjson.AppendString(b, name)
+	if arguments != nil {
+		b = append(b, `,"arguments":`...)
+		b = append(b, arguments...)
+	}
+	return append(b, '}')
+}
+
+// A Result is what a server answered.
+type Result struct {
+	// JSON is the text of the result object, exactly as sent.
+	JSON json.RawMessage
+}

@@ -1,0 +1,110 @@
+package mcp
+
+import (
+	"github.com/mcpbridge/mcpbridge/internal/rawjson"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// An era is what differs between the two kinds of session once one is open.
+type era interface {
+	// kind names the era.
+	kind() Era
+	// version is the negotiated revision.
+	version() string
+	// meta is the text of the members that every request carries in _meta.
+	meta() []byte
+	// envelope is what the transport writes around a message with that method
+	// and name.
+	envelope(name string) transport.Envelope
+	// cancels reports whether a call that we give up must be cancelled by a
+	// notification. Otherwise the end of its stream says so.
+	cancels() bool
+	// pingMethod is the request that a healthy server answers at once.
+	pingMethod() string
+	// accept judges a result.
+	accept(method string, result []byte) error
+}
+
+// legacy is the era of initialize. Its revisions differ in features, not in
+// the way that calls are made.
+type legacy struct{ revision string }
+
+func (e legacy) kind() Era          { return EraLegacy }
+func (e legacy) version() string    { return e.revision }
+func (e legacy) meta() []byte       { return nil }
+func (e legacy) cancels() bool      { return true }
+func (e legacy) pingMethod() string { return methodPing }
+
+func (e legacy) envelope(string) transport.Envelope {
+	return transport.Envelope{Version: e.revision}
+}
+
+func (e legacy) accept(method string, result []byte) error {
+	if len(result) == 0 || result[0] != '{' {
+		return &ResultError{Method: method, Problem: "the result is not an object"}
+	}
+	return nil
+}
+
+// noEra is what outgoing messages follow before the handshake is over: nothing.
+func noEra() *era {
+	var e era = legacy{}
+	return &e
+}
+
+// modern is the stateless era: each request says who is asking and what that
+// client can do (spec 2026-07-28, basic/index).
+type modern struct {
+	revision string
+	members  []byte
+	stream   bool
+}
+
+func newModern(version string, o *Options, stream bool) modern {
+	info := marshal(o.ClientInfo)
+	b := rawjson.AppendString(nil, metaVersion)
+	b = append(b, ':')
+	b = rawjson.AppendString(b, version)
+	b = append(b, `,"`+metaClientInfo+`":`...)
+	b = append(b, info...)
+	b = append(b, `,"`+metaCapabilities+`":`...)
+	b = append(b, o.Capabilities...)
+	return modern{revision: version, members: b, stream: stream}
+}
+
+func (e modern) kind() Era       { return EraModern }
+func (e modern) version() string { return e.revision }
+func (e modern) meta() []byte    { return e.members }
+
+// cancels: over HTTP, "closing the response stream is the cancel" (spec
+// 2026-07-28, basic/patterns/cancellation); streams need the notification.
+func (e modern) cancels() bool      { return e.stream }
+func (e modern) pingMethod() string { return methodDiscover }
+
+func (e modern) envelope(name string) transport.Envelope {
+	return transport.Envelope{Version: e.revision, Modern: true, Name: name}
+}
+
+// accept: an absent resultType means complete; what is neither known nor asked
+// for is invalid (spec 2026-07-28, basic/index#results).
+func (e modern) accept(method string, result []byte) error {
+	if len(result) == 0 || result[0] != '{' {
+		return &ResultError{Method: method, Problem: "the result is not an object"}
+	}
+	raw := rawjson.Get(result, "resultType")
+	if raw == nil {
+		return nil
+	}
+	switch kind, _ := rawjson.String(raw); kind {
+	case "complete":
+		return nil
+	case "input_required":
+		switch method {
+		case methodToolsCall, methodPromptsGet, methodResourcesRead:
+			return &InputRequiredError{Method: method, Result: result}
+		}
+		return &ResultError{Method: method, Problem: "resultType input_required is not allowed here"}
+	default:
+		return &ResultError{Method: method, Problem: "unknown resultType " + cut(string(raw), 64)}
+	}
+}

@@ -1,0 +1,232 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/rawjson"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// A Session is one open MCP session. Its methods may be called concurrently.
+// Whoever connected it closes it.
+type Session struct {
+	opts *Options
+	tr   transport.Transport
+	peer transport.Peer
+	inst *instruments
+
+	// dialled is closed once tr is set, or will never be.
+	dialled chan struct{}
+	// current is the era that outgoing messages follow. It changes once, at the
+	// end of the handshake; info is written just before that.
+	current atomic.Pointer[era]
+	info    Info
+
+	nextID atomic.Int64
+	calls  calls
+	// background counts the goroutines that Close waits for, replies those of
+	// them that answer the server.
+	background sync.WaitGroup
+	replies    atomic.Int32
+}
+
+// maxReplies bounds the answers to the server that are under way at once, so
+// that a flood of pings costs the server more than us.
+const maxReplies = 64
+
+func (s *Session) era() era { return *s.current.Load() }
+
+// Info is what a server said of itself in the handshake.
+type Info struct {
+	Era             Era
+	ProtocolVersion string
+	// ServerInfo and Capabilities are JSON objects as the server sent them; nil
+	// if it sent none.
+	ServerInfo   json.RawMessage
+	Capabilities json.RawMessage
+	// Result is the whole result of initialize or server/discover.
+	Result json.RawMessage
+}
+
+// Info returns what the server said of itself.
+func (s *Session) Info() Info { return s.info }
+
+// Peer describes the far end.
+func (s *Session) Peer() transport.Peer { return s.peer }
+
+// Done is closed when the session can carry no further call. Err then says why.
+func (s *Session) Done() <-chan struct{} { return s.tr.Done() }
+
+// Err returns why the session ended, nil while it has not.
+func (s *Session) Err() error { return s.tr.Err() }
+
+// Close ends the session. Calls in flight fail. It returns when the transport
+// is closed and nothing of the session runs any more.
+func (s *Session) Close(ctx context.Context) error {
+	err := s.tr.Close(ctx)
+	s.background.Wait()
+	return err
+}
+
+// Call makes a call and waits for its result. When ctx ends first, the server
+// is told in the way of its era, and Call returns within 100 ms.
+//
+// Its errors are listed in this package's error.go.
+func (s *Session) Call(ctx context.Context, c *Call) (*Result, error) {
+	id := s.nextID.Add(1)
+	ctx, op := s.inst.start(ctx, s, c, id)
+	result, err := s.call(ctx, c, id)
+	op.end(result, err)
+	return result, err
+}
+
+func (s *Session) call(ctx context.Context, c *Call, id int64) (*Result, error) {
+	forget := s.calls.add(id, c.Notify, s.opts.CallNotifications)
+	defer forget()
+	req := &transport.Request{
+		ID:       id,
+		Method:   c.Method,
+		Params:   s.params(ctx, c, id),
+		Envelope: s.era().envelope(c.Name),
+		OnSend:   c.OnSend,
+	}
+	resp, err := s.roundTrip(ctx, req)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp.Error != nil:
+		return nil, resp.Error
+	}
+	if err := s.era().accept(c.Method, resp.Result); err != nil {
+		return nil, err
+	}
+	return &Result{JSON: resp.Result}, nil
+}
+
+// cancelGrace bounds how long a cancelled call waits for its cancellation to be
+// handed over.
+const cancelGrace = 100 * time.Millisecond
+
+// roundTrip detaches the exchange from ctx, so that the notification that
+// cancels it can go out before its stream is closed: a server may forget a
+// request whose connection is gone and would then not recognise what is being
+// cancelled (spec 2025-11-25, basic/transports: a disconnect is not a cancel).
+func (s *Session) roundTrip(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	if !s.era().cancels() || ctx.Done() == nil {
+		return s.tr.RoundTrip(ctx, req)
+	}
+	var sent atomic.Bool
+	onSend := req.OnSend
+	req.OnSend = func() {
+		sent.Store(true)
+		if onSend != nil {
+			onSend()
+		}
+	}
+	detached, abort := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abort(nil)
+	stop := context.AfterFunc(ctx, func() {
+		if sent.Load() {
+			s.cancel(detached, req.ID, context.Cause(ctx))
+		}
+		abort(context.Cause(ctx))
+	})
+	resp, err := s.tr.RoundTrip(detached, req)
+	if stop() || err != nil {
+		return resp, err
+	}
+	// The server has answered to being cancelled; the caller is gone.
+	return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: transport.Unknown, Err: context.Cause(ctx)}
+}
+
+// cancel tells the server that the caller of a request has gone.
+func (s *Session) cancel(ctx context.Context, id int64, cause error) {
+	ctx, done := context.WithTimeout(ctx, cancelGrace)
+	defer done()
+	reason := "the caller cancelled the call"
+	if errors.Is(cause, context.DeadlineExceeded) {
+		reason = "the call's deadline passed"
+	}
+	params := marshal(map[string]any{"requestId": id, "reason": reason})
+	if err := s.notify(ctx, notificationCancelled, params); err != nil {
+		s.opts.Logger.Debug("cancellation not delivered", "request_id", id, "error", err)
+	}
+}
+
+func (s *Session) notify(ctx context.Context, method string, params []byte) error {
+	return s.tr.Send(ctx, &transport.Message{
+		Body:     jsonrpc.AppendNotification(nil, method, params),
+		Method:   method,
+		Envelope: s.era().envelope(""),
+	})
+}
+
+// Ping asks the server for a sign of life: ping, or server/discover in the era
+// that has no ping. meta is the text of the caller's _meta object, nil for none.
+func (s *Session) Ping(ctx context.Context, meta []byte) (*Result, error) {
+	return s.Call(ctx, &Call{Method: s.era().pingMethod(), Meta: meta, Read: true})
+}
+
+// receive takes what the server sends unasked. It runs on a reading goroutine
+// and must not block.
+func (s *Session) receive(msg jsonrpc.Message, call int64) {
+	switch {
+	case msg.IsRequest():
+		s.serve(msg)
+	case msg.Method == notificationProgress:
+		token, ok := jsonrpc.ID(rawjson.Get(msg.Params, metaProgressToken)).Int()
+		if ok {
+			s.calls.notify(token, msg)
+		}
+	case call != 0:
+		s.calls.notify(call, msg)
+	case msg.Method == notificationMessage:
+		s.calls.notifyOnly(msg)
+	default:
+		s.opts.Logger.Debug("notification dropped", "method", cut(msg.Method, 100))
+	}
+}
+
+// serve answers a request of the server's. Only ping is answered with a result;
+// for the others no capability was declared. A modern server may send none
+// (spec 2026-07-28, basic/index#messages), and gets no answer.
+func (s *Session) serve(msg jsonrpc.Message) {
+	method := cut(msg.Method, 100)
+	if s.era().kind() == EraModern {
+		s.opts.Logger.Debug("request of the server dropped", "method", method)
+		return
+	}
+	if s.replies.Add(1) > maxReplies {
+		s.replies.Add(-1)
+		s.opts.Logger.Debug("request of the server dropped", "method", method)
+		return
+	}
+	body := jsonrpc.AppendError(nil, msg.ID, &jsonrpc.Error{
+		Code: jsonrpc.CodeMethodNotFound, Message: "this client has not declared the capability for " + method,
+	})
+	if msg.Method == methodPing {
+		body = jsonrpc.AppendResult(nil, msg.ID, []byte(`{}`))
+	}
+	s.background.Go(func() {
+		defer s.replies.Add(-1)
+		if err := s.reply(body); err != nil {
+			s.opts.Logger.Debug("answer to the server not delivered", "method", method, "error", err)
+		}
+	})
+}
+
+func (s *Session) reply(body []byte) error {
+	<-s.dialled
+	if s.tr == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.opts.InitializeTimeout)
+	defer cancel()
+	return s.tr.Send(ctx, &transport.Message{Body: body, Envelope: s.era().envelope("")})
+}

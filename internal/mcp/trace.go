@@ -1,0 +1,218 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/rawjson"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// The attributes of OpenTelemetry's semantic conventions for MCP (repository
+// open-telemetry/semantic-conventions-genai, docs/gen-ai/mcp.md, status
+// Development). They are kept here because no released semconv package of the
+// SDK's version has them.
+const (
+	attrMethod          = "mcp.method.name"
+	attrProtocolVersion = "mcp.protocol.version"
+	attrResourceURI     = "mcp.resource.uri"
+	attrToolName        = "gen_ai.tool.name"
+	attrPromptName      = "gen_ai.prompt.name"
+	attrOperation       = "gen_ai.operation.name"
+	attrToolArguments   = "gen_ai.tool.call.arguments"
+	attrToolResult      = "gen_ai.tool.call.result"
+	attrRequestID       = "jsonrpc.request.id"
+	attrStatusCode      = "rpc.response.status_code"
+	attrErrorType       = "error.type"
+	attrNetwork         = "network.transport"
+	attrProtocol        = "network.protocol.name"
+	attrAddress         = "server.address"
+	attrPort            = "server.port"
+
+	metricDuration = "mcp.client.operation.duration"
+	scopeName      = "github.com/mcpbridge/mcpbridge/internal/mcp"
+)
+
+// durationBuckets are those that the conventions give for MCP operations, in
+// seconds.
+func durationBuckets() []float64 {
+	return []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300}
+}
+
+// maxNames bounds the tool and prompt names of one server on metrics: a server
+// chooses them, and each new one costs memory for good.
+const maxNames = 200
+
+// instruments make the span and the measurement of each operation with one
+// server.
+type instruments struct {
+	tracer   trace.Tracer
+	duration metric.Float64Histogram
+	capture  bool
+
+	// mu guards sets.
+	mu   sync.RWMutex
+	sets map[setKey]metric.MeasurementOption
+}
+
+type setKey struct{ method, name, version, failure string }
+
+func newInstruments(o Options) *instruments {
+	duration, err := o.MeterProvider.Meter(scopeName).Float64Histogram(metricDuration,
+		metric.WithUnit("s"),
+		metric.WithDescription("Duration of the MCP request as observed by the client."),
+		metric.WithExplicitBucketBoundaries(durationBuckets()...))
+	if err != nil {
+		o.Logger.Warn("metric not available", "metric", metricDuration, "error", err)
+	}
+	return &instruments{
+		tracer:   o.TracerProvider.Tracer(scopeName),
+		duration: duration,
+		capture:  o.CaptureContent,
+		sets:     make(map[setKey]metric.MeasurementOption),
+	}
+}
+
+// An operation is one request while it runs.
+type operation struct {
+	inst    *instruments
+	session *Session
+	call    *Call
+	ctx     context.Context //nolint:containedctx // lives as long as the call does
+	span    trace.Span
+	began   time.Time
+}
+
+// start begins the span of a call. The context that it returns carries it.
+func (i *instruments) start(ctx context.Context, s *Session, c *Call, id int64) (context.Context, operation) {
+	name := c.Method
+	if c.Method == methodToolsCall || c.Method == methodPromptsGet {
+		name += " " + c.Name
+	}
+	ctx, span := i.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
+	if span.IsRecording() {
+		span.SetAttributes(s.attributes(c)...)
+		span.SetAttributes(attribute.String(attrRequestID, strconv.FormatInt(id, 10)))
+		if c.Method == methodResourcesRead {
+			span.SetAttributes(attribute.String(attrResourceURI, c.Name))
+		}
+		if i.capture && c.Method == methodToolsCall {
+			span.SetAttributes(attribute.String(attrToolArguments, string(rawjson.Get(c.Params, "arguments"))))
+		}
+	}
+	return ctx, operation{inst: i, session: s, call: c, ctx: ctx, span: span, began: time.Now()}
+}
+
+// attributes are those that spans and metrics of a call share.
+func (s *Session) attributes(c *Call) []attribute.KeyValue {
+	kv := []attribute.KeyValue{attribute.String(attrMethod, c.Method), attribute.String(attrNetwork, s.peer.Network)}
+	if v := s.era().version(); v != "" {
+		kv = append(kv, attribute.String(attrProtocolVersion, v))
+	}
+	if s.peer.Protocol != "" {
+		kv = append(kv, attribute.String(attrProtocol, s.peer.Protocol))
+	}
+	if s.peer.Address != "" {
+		kv = append(kv, attribute.String(attrAddress, s.peer.Address), attribute.Int(attrPort, s.peer.Port))
+	}
+	switch c.Method {
+	case methodToolsCall:
+		kv = append(kv, attribute.String(attrToolName, c.Name), attribute.String(attrOperation, "execute_tool"))
+	case methodPromptsGet:
+		kv = append(kv, attribute.String(attrPromptName, c.Name))
+	}
+	return kv
+}
+
+// end finishes the operation with what became of it.
+func (o operation) end(result *Result, err error) {
+	failure := errorType(result, err, o.call.Method)
+	o.inst.duration.Record(o.ctx, time.Since(o.began).Seconds(), o.inst.set(o.session, o.call, failure))
+	if o.span.IsRecording() {
+		o.describe(result, err, failure)
+	}
+	o.span.End()
+}
+
+func (o operation) describe(result *Result, err error, failure string) {
+	if o.inst.capture && result != nil && o.call.Method == methodToolsCall {
+		o.span.SetAttributes(attribute.String(attrToolResult, string(result.JSON)))
+	}
+	if failure == "" {
+		return
+	}
+	o.span.SetAttributes(attribute.String(attrErrorType, failure))
+	var je *jsonrpc.Error
+	if errors.As(err, &je) {
+		o.span.SetAttributes(attribute.String(attrStatusCode, failure))
+		o.span.SetStatus(codes.Error, cut(je.Message, 1024))
+		return
+	}
+	o.span.SetStatus(codes.Error, failure)
+}
+
+// set returns the attributes of a measurement, built once for each combination.
+func (i *instruments) set(s *Session, c *Call, failure string) metric.MeasurementOption {
+	key := setKey{method: c.Method, version: s.era().version(), failure: failure}
+	if c.Method == methodToolsCall || c.Method == methodPromptsGet {
+		key.name = c.Name
+	}
+	i.mu.RLock()
+	opt, ok := i.sets[key]
+	full := len(i.sets) >= maxNames
+	i.mu.RUnlock()
+	if ok {
+		return opt
+	}
+	call := *c
+	if full {
+		call.Name, key.name = "_OTHER", "_OTHER"
+	}
+	kv := s.attributes(&call)
+	if failure != "" {
+		kv = append(kv, attribute.String(attrErrorType, failure))
+	}
+	opt = metric.WithAttributeSet(attribute.NewSet(kv...))
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.sets[key] = opt
+	return opt
+}
+
+// errorType is error.type as the conventions have it, empty for a success.
+func errorType(result *Result, err error, method string) string {
+	var je *jsonrpc.Error
+	var te *transport.Error
+	switch {
+	case err == nil && result != nil && method == methodToolsCall && toolFailed(result.JSON):
+		return "tool_error"
+	case err == nil:
+		return ""
+	case errors.As(err, &je):
+		return strconv.FormatInt(je.Code, 10)
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.As(err, &te) && te.Status != 0:
+		return strconv.Itoa(te.Status)
+	case errors.As(err, &te):
+		return te.Kind.String()
+	default:
+		return "_OTHER"
+	}
+}
+
+func toolFailed(result []byte) bool {
+	v := rawjson.Get(result, "isError")
+	return len(v) > 0 && v[0] == 't'
+}
