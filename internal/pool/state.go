@@ -1,0 +1,52 @@
+package pool
+
+import "time"
+
+// A State is the state of an upstream, under the names of gRPC's channels.
+type State uint8
+
+const (
+	// Idle: not connected; the next call connects.
+	Idle State = iota
+	// Connecting: an attempt is under way, and calls wait for it.
+	Connecting
+	// Ready: connected.
+	Ready
+	// TransientFailure: the last attempt failed, and the next is not due yet.
+	TransientFailure
+	// Shutdown: over for good.
+	Shutdown
+)
+
+// String returns the name as gRPC writes it.
+func (s State) String() string {
+	names := [...]string{"IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return "UNKNOWN"
+}
+
+// A Failure is why an upstream last failed.
+type Failure struct {
+	Time time.Time
+	Err  error
+}
+
+// A Status is a snapshot of an upstream.
+type Status struct {
+	State State
+	// LastFailure is nil if there was none.
+	LastFailure *Failure
+	// Generation numbers the session; 0 if there has been none.
+	Generation int64
+}
+
+// A Change is a change of state of an upstream.
+type Change struct {
+	Key  Key
+	From State
+	To   State
+	// Err is why, nil if nothing went wrong.
+	Err error
+}
