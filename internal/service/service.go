@@ -1,0 +1,91 @@
+// Package service speaks protobuf: it answers the RPCs of McpService by calls
+// on the sessions of a pool. A handler checks its request, makes the call and
+// converts the result; what a failure becomes is decided in one place, see
+// status.go.
+package service
+
+import (
+	"log/slog"
+	"net/url"
+	"time"
+
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// Options configure a [Service]. Zero fields take the default.
+type Options struct {
+	// CallTimeout is for calls whose caller sets no limit. Default 60 s.
+	CallTimeout time.Duration
+	// MaxCallTimeout caps what callers may ask for. Default 15 min.
+	MaxCallTimeout time.Duration
+	// MaxSendBytes bounds a response, as the gRPC server's limit does.
+	// Default 16 MiB.
+	MaxSendBytes int
+	// JSONDepth bounds the nesting of JSON in requests. Default 64.
+	JSONDepth int
+	// Lists bounds what `all` collects.
+	Lists mcp.ListLimits
+	// Policy says which transports callers may bring. Nil: none.
+	Policy Policy
+	// Dial makes a dialer for a transport that a caller brought and the policy
+	// allows.
+	Dial func(CallerTransport) (transport.Dialer, error)
+	// Client configures the clients of such transports.
+	Client mcp.Options
+	Logger *slog.Logger
+}
+
+// A Policy is what the operator allows callers to bring to Connect.
+type Policy interface {
+	AllowsURL(u *url.URL) bool
+	AllowsCommand(argv []string) bool
+}
+
+// A CallerTransport is a transport that a caller brought to Connect: either of
+// the two.
+type CallerTransport struct {
+	// Argv is a command and its arguments.
+	Argv []string
+	// URL is that of a Streamable HTTP endpoint, Header what to send to it.
+	URL    string
+	Header map[string]string
+}
+
+func (o Options) withDefaults() Options {
+	if o.CallTimeout <= 0 {
+		o.CallTimeout = time.Minute
+	}
+	if o.MaxCallTimeout <= 0 {
+		o.MaxCallTimeout = 15 * time.Minute
+	}
+	if o.MaxSendBytes <= 0 {
+		o.MaxSendBytes = 16 << 20
+	}
+	if o.JSONDepth <= 0 {
+		o.JSONDepth = transport.DefaultDepth
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Lists = o.Lists.WithDefaults()
+	return o
+}
+
+// A Service implements McpService over a pool. RPCs that are not written yet
+// answer UNIMPLEMENTED.
+type Service struct {
+	mcpbridgev1.UnimplementedMcpServiceServer
+
+	pool *pool.Pool
+	opts Options
+}
+
+var _ mcpbridgev1.McpServiceServer = (*Service)(nil)
+
+// New returns a service of the sessions that p keeps. It does not own p.
+func New(p *pool.Pool, o Options) *Service {
+	return &Service{pool: p, opts: o.withDefaults()}
+}

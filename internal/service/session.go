@@ -1,0 +1,194 @@
+package service
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/auth"
+	"github.com/mcpbridge/mcpbridge/internal/convert"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+)
+
+// Connect implements McpServiceServer.
+func (s *Service) Connect(ctx context.Context, req *mcpbridgev1.ConnectRequest) (*mcpbridgev1.ConnectResponse, error) {
+	params, err := s.openParams(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel, err := s.limit(ctx, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	session, err := s.pool.Open(ctx, params)
+	if err != nil {
+		return nil, err
+	}
+	out, err := sessionMessage(session, req.GetJsonFormat())
+	if err != nil {
+		return nil, err
+	}
+	return &mcpbridgev1.ConnectResponse{Session: out}, nil
+}
+
+// openParams checks the request.
+func (s *Service) openParams(ctx context.Context, req *mcpbridgev1.ConnectRequest) (p pool.OpenParams, err error) {
+	if err := refuse(map[string]bool{
+		"roots":            len(req.GetRoots()) > 0,
+		"answers":          req.GetAnswers() != nil,
+		"headers":          len(req.GetHeaders()) > 0,
+		"credentials":      req.GetCredentials() != nil,
+		"protocol_version": req.GetProtocolVersion() != "",
+	}); err != nil {
+		return p, err
+	}
+	p.Principal = auth.FromContext(ctx).ID
+	p.Lease = req.GetSharing() == mcpbridgev1.Sharing_SHARING_SHARED
+	if p.IdleTimeout, err = duration("idle_timeout", req.GetIdleTimeout()); err != nil {
+		return p, err
+	}
+	if p.CallTimeout, err = duration("default_timeout", req.GetDefaultTimeout()); err != nil {
+		return p, err
+	}
+	if info := req.GetClientInfo(); info != nil {
+		if err := required("client_info.name", info.GetName()); err != nil {
+			return p, err
+		}
+		p.ClientInfo = mcp.Implementation{Name: info.GetName(), Title: info.GetTitle(), Version: info.GetVersion()}
+	}
+	p.Server, err = s.peer(req)
+	return p, err
+}
+
+// peer finds or makes what a Connect connects to.
+func (s *Service) peer(req *mcpbridgev1.ConnectRequest) (*pool.Server, error) {
+	switch peer := req.GetPeer().(type) {
+	case *mcpbridgev1.ConnectRequest_Server:
+		return s.server(strings.TrimPrefix(peer.Server, serverPrefix))
+	case *mcpbridgev1.ConnectRequest_Transport:
+		return s.callerServer(peer.Transport)
+	}
+	return nil, &fieldError{Field: "server", Problem: "is required, unless a transport is given"}
+}
+
+// duration checks an optional duration; absent is 0.
+func duration(field string, d *durationpb.Duration) (time.Duration, error) {
+	if d == nil {
+		return 0, nil
+	}
+	if !d.IsValid() || d.AsDuration() <= 0 {
+		return 0, &fieldError{Field: field, Problem: "must be above 0"}
+	}
+	return d.AsDuration(), nil
+}
+
+// GetSession implements McpServiceServer.
+func (s *Service) GetSession(ctx context.Context, req *mcpbridgev1.GetSessionRequest) (*mcpbridgev1.GetSessionResponse, error) {
+	id, err := sessionID(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	session, err := s.pool.Session(auth.FromContext(ctx).ID, id)
+	if err != nil {
+		return nil, err
+	}
+	out, err := sessionMessage(session, req.GetJsonFormat())
+	if err != nil {
+		return nil, err
+	}
+	return &mcpbridgev1.GetSessionResponse{Session: out}, nil
+}
+
+func sessionID(name string) (string, error) {
+	id, ok := strings.CutPrefix(name, sessionPrefix)
+	if !ok || id == "" {
+		return "", &fieldError{Field: "name", Problem: `must be "sessions/{session}"`}
+	}
+	return id, nil
+}
+
+// ListSessions implements McpServiceServer.
+func (s *Service) ListSessions(ctx context.Context, req *mcpbridgev1.ListSessionsRequest) (*mcpbridgev1.ListSessionsResponse, error) {
+	all := s.pool.Sessions(auth.FromContext(ctx).ID)
+	if name := strings.TrimPrefix(req.GetServer(), serverPrefix); name != "" {
+		kept := all[:0]
+		for _, session := range all {
+			if session.Server().Name == name {
+				kept = append(kept, session)
+			}
+		}
+		all = kept
+	}
+	page, next, err := paginate(all, req.GetPageSize(), req.GetPageToken(), func(p *pool.Session) string {
+		return p.Created.UTC().Format(time.RFC3339Nano) + "/" + p.ID
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp := &mcpbridgev1.ListSessionsResponse{NextPageToken: next}
+	for _, session := range page {
+		out, err := sessionMessage(session, req.GetJsonFormat())
+		if err != nil {
+			return nil, err
+		}
+		resp.Sessions = append(resp.Sessions, out)
+	}
+	return resp, nil
+}
+
+// Disconnect implements McpServiceServer.
+func (s *Service) Disconnect(ctx context.Context, req *mcpbridgev1.DisconnectRequest) (*mcpbridgev1.DisconnectResponse, error) {
+	id, err := sessionID(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.pool.CloseSession(auth.FromContext(ctx).ID, id); err != nil {
+		return nil, err
+	}
+	return &mcpbridgev1.DisconnectResponse{}, nil
+}
+
+func sessionMessage(p *pool.Session, format convert.Format) (*mcpbridgev1.Session, error) {
+	status, info := p.Status(), p.Info()
+	out := &mcpbridgev1.Session{
+		Name:            sessionPrefix + p.ID,
+		State:           stateOf(status.State),
+		LastFailure:     failureOf(status.LastFailure),
+		Transport:       transportOf(p.Server().Client.Peer().Transport),
+		Era:             eraOf(info.Era),
+		ProtocolVersion: info.ProtocolVersion,
+		Generation:      status.Generation,
+		Sharing:         mcpbridgev1.Sharing_SHARING_EXCLUSIVE,
+		CreateTime:      timestamppb.New(p.Created),
+		ExpireTime:      timestamppb.New(p.ExpireTime()),
+	}
+	if p.Lease {
+		out.Sharing = mcpbridgev1.Sharing_SHARING_SHARED
+	}
+	if name := p.Server().Name; name != "" {
+		out.Server = serverPrefix + name
+	}
+	return out, describe(out, info, format)
+}
+
+// describe fills in what a server said of itself.
+func describe(out proto.Message, info mcp.Info, format convert.Format) error {
+	if len(info.Result) == 0 {
+		return nil
+	}
+	if err := convert.Into(out, info.Result, format); err != nil {
+		return err
+	}
+	if len(info.ServerInfo) == 0 {
+		return nil
+	}
+	// A modern server says who it is in _meta.
+	return convert.Into(out, append(append([]byte(`{"serverInfo":`), info.ServerInfo...), '}'), format)
+}

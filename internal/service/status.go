@@ -1,0 +1,380 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/convert"
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// errorDomain is ErrorInfo.domain of every error of the bridge.
+const errorDomain = "mcpbridge"
+
+// A callError is the failure of an MCP call.
+type callError struct {
+	// Target is the request's.
+	Target string
+	// Tool: it was a tools/call, of which nobody knows what it did.
+	Tool bool
+	// Repeatable: it may run twice.
+	Repeatable bool
+	Err        error
+}
+
+func (e *callError) Error() string { return e.Target + ": " + e.Err.Error() }
+func (e *callError) Unwrap() error { return e.Err }
+
+// A responseSizeError says that a response is larger than may be sent.
+type responseSizeError struct{ Bytes, Max int }
+
+func (e *responseSizeError) Error() string {
+	return fmt.Sprintf("the response has %d bytes, the limit grpc.max_send_bytes is %d", e.Bytes, e.Max)
+}
+
+// A verdict is what an error becomes on the wire. The message is for the
+// caller's eyes: it says nothing of addresses, nor of what is inside the
+// bridge.
+type verdict struct {
+	code     codes.Code
+	reason   mcpbridgev1.Reason
+	message  string
+	delivery transport.Delivery
+	metadata map[string]string
+	retry    time.Duration
+	details  []protoadapt.MessageV1
+}
+
+func (v verdict) reasonName() string { return strings.TrimPrefix(v.reason.String(), "REASON_") }
+
+// statusOf turns an error into a status. It is the only place that does; an
+// error that is a status already stays as it is.
+func statusOf(err error) *status.Status {
+	var as interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &as) {
+		return as.GRPCStatus()
+	}
+	v := judge(err)
+	return v.status()
+}
+
+// judge decides what an error becomes, by the table of docs/errors.md.
+func judge(err error) verdict {
+	v := classify(err)
+	v.delivery = deliveryOf(err)
+	v.metadata = metadataOf(err)
+	var call *callError
+	if v.delivery == transport.Unknown && errors.As(err, &call) && call.Tool && v.code == codes.Unavailable {
+		v.code, v.reason = codes.Unknown, mcpbridgev1.Reason_REASON_OUTCOME_UNKNOWN
+		v.message = "the tool may have run: " + v.message
+	}
+	var connect *pool.ConnectError
+	if errors.As(err, &connect) && v.code == codes.Unavailable {
+		v.retry = max(v.retry, connect.RetryAfter, time.Millisecond)
+	}
+	return v
+}
+
+// deliveryOf says what became of the request that failed.
+func deliveryOf(err error) transport.Delivery {
+	var where *pool.CallError
+	var size *responseSizeError
+	var panicked *panicError
+	switch {
+	case errors.As(err, &size):
+		return transport.Answered
+	case errors.As(err, &panicked):
+		return transport.Unknown
+	case errors.As(err, &where):
+		return where.Delivery
+	}
+	return transport.NotSent
+}
+
+// metadataOf says where it happened.
+func metadataOf(err error) map[string]string {
+	m := make(map[string]string)
+	var call *callError
+	if errors.As(err, &call) {
+		if kind, name, ok := strings.Cut(call.Target, "/"); ok {
+			m[strings.TrimSuffix(kind, "s")] = name
+		}
+	}
+	var where *pool.CallError
+	if errors.As(err, &where) {
+		if where.Server != "" {
+			m["server"] = where.Server
+		}
+		m["transport"] = where.Transport
+		m["attempt"] = fmt.Sprint(where.Attempt)
+		if where.Era != mcp.EraUnknown {
+			m["era"] = where.Era.String()
+		}
+	}
+	return m
+}
+
+// classify chooses code and reason. Kinds of errors are asked for from the
+// outside in: what we concluded before what the peer said.
+func classify(err error) verdict {
+	for _, ask := range []func(error) (verdict, bool){ownError, poolError, protocolError, upstreamError, transportError, contextError} {
+		if v, ok := ask(err); ok {
+			return v
+		}
+	}
+	return verdict{code: codes.Internal, reason: mcpbridgev1.Reason_REASON_BRIDGE_BUG, message: "internal error of the bridge; its log has the details"}
+}
+
+// ownError: the request is at fault, before anything was done.
+func ownError(err error) (verdict, bool) {
+	var field *fieldError
+	var unsupported *unsupportedError
+	var size *responseSizeError
+	switch {
+	case errors.As(err, &field):
+		return verdict{
+			code: codes.InvalidArgument, reason: mcpbridgev1.Reason_REASON_INVALID_REQUEST, message: field.Error(),
+			details: []protoadapt.MessageV1{&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+				{Field: field.Field, Description: field.Problem},
+			}}},
+		}, true
+	case errors.As(err, &unsupported):
+		return verdict{code: codes.Unimplemented, reason: mcpbridgev1.Reason_REASON_NOT_SUPPORTED, message: unsupported.Error()}, true
+	case errors.As(err, &size):
+		return verdict{code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_RESPONSE_TOO_LARGE, message: size.Error()}, true
+	case errors.Is(err, errURLForbidden):
+		return verdict{code: codes.PermissionDenied, reason: mcpbridgev1.Reason_REASON_DESTINATION_FORBIDDEN, message: errURLForbidden.Error()}, true
+	case errors.Is(err, errCommandForbidden):
+		return verdict{code: codes.PermissionDenied, reason: mcpbridgev1.Reason_REASON_STDIO_FORBIDDEN, message: errCommandForbidden.Error()}, true
+	}
+	return verdict{}, false
+}
+
+// poolError: there is no session for the call.
+func poolError(err error) (verdict, bool) {
+	var missing *pool.NotFoundError
+	var stateful *pool.StatefulError
+	var lost *pool.StateLostError
+	var quota *pool.QuotaError
+	switch {
+	case errors.As(err, &missing):
+		v := verdict{code: codes.NotFound, reason: mcpbridgev1.Reason_REASON_SESSION_NOT_FOUND, message: missing.Error()}
+		if missing.Kind == "server" {
+			v.reason = mcpbridgev1.Reason_REASON_SERVER_NOT_FOUND
+		} else if missing.Expired {
+			v.reason = mcpbridgev1.Reason_REASON_SESSION_EXPIRED
+		}
+		return v, true
+	case errors.As(err, &stateful):
+		return verdict{code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_CONNECT_FIRST, message: stateful.Error()}, true
+	case errors.As(err, &lost):
+		return verdict{
+			code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_SESSION_STATE_LOST,
+			message: "the server has lost the session and what it kept for it; connect again",
+		}, true
+	case errors.As(err, &quota):
+		return verdict{
+			code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_QUOTA_EXCEEDED, message: quota.Error(), retry: time.Second,
+			details: []protoadapt.MessageV1{&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{
+				{Subject: quota.Limit, Description: quota.Error()},
+			}}},
+		}, true
+	case errors.Is(err, pool.ErrClosed):
+		return verdict{code: codes.Unavailable, reason: mcpbridgev1.Reason_REASON_DRAINING, message: pool.ErrClosed.Error(), retry: time.Second}, true
+	}
+	return verdict{}, false
+}
+
+// protocolError: the server does not speak MCP as we do.
+func protocolError(err error) (verdict, bool) {
+	var mismatch *mcp.IncompatibleError
+	var result *mcp.ResultError
+	var limit *mcp.LimitError
+	var input *mcp.InputRequiredError
+	switch {
+	case errors.As(err, &mismatch):
+		return verdict{code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_PROTOCOL_MISMATCH, message: mismatch.Error()}, true
+	case errors.As(err, &result):
+		return verdict{code: codes.Internal, reason: mcpbridgev1.Reason_REASON_UPSTREAM_PROTOCOL, message: result.Error()}, true
+	case errors.As(err, &limit):
+		return verdict{
+			code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_UPSTREAM_LIMIT,
+			message: "what the server sent is " + limit.Error(),
+		}, true
+	case errors.As(err, &input):
+		return verdict{
+			code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_INPUT_REQUIRED,
+			message: "the server asks for input, which nobody gives",
+		}, true
+	}
+	return verdict{}, false
+}
+
+// The error codes of MCP beyond those of JSON-RPC.
+const (
+	codeResourceNotFound   = -32002
+	codeCapabilityRequired = -32021
+	codeURLElicitation     = -32042
+)
+
+// upstreamError: the server answered with an error, which goes along verbatim.
+func upstreamError(err error) (verdict, bool) {
+	var e *jsonrpc.Error
+	if !errors.As(err, &e) {
+		return verdict{}, false
+	}
+	v := verdict{code: codes.Unknown, reason: mcpbridgev1.Reason_REASON_UPSTREAM_ERROR}
+	switch e.Code {
+	case jsonrpc.CodeMethodNotFound:
+		v.code, v.reason = codes.Unimplemented, mcpbridgev1.Reason_REASON_UPSTREAM_UNIMPLEMENTED
+	case jsonrpc.CodeInvalidParams:
+		v.code, v.reason = codes.InvalidArgument, mcpbridgev1.Reason_REASON_UPSTREAM_INVALID_PARAMS
+	case jsonrpc.CodeInvalidRequest, jsonrpc.CodeParseError:
+		v.code, v.reason = codes.Internal, mcpbridgev1.Reason_REASON_UPSTREAM_REJECTED
+	case jsonrpc.CodeInternalError:
+		v.code, v.reason = codes.Internal, mcpbridgev1.Reason_REASON_UPSTREAM_INTERNAL
+	case codeResourceNotFound:
+		v.code, v.reason = codes.NotFound, mcpbridgev1.Reason_REASON_RESOURCE_NOT_FOUND
+	case codeCapabilityRequired:
+		v.code, v.reason = codes.FailedPrecondition, mcpbridgev1.Reason_REASON_CAPABILITY_REQUIRED
+	case codeURLElicitation:
+		v.code, v.reason = codes.FailedPrecondition, mcpbridgev1.Reason_REASON_INPUT_REQUIRED
+	}
+	v.message = "the server answered: " + clip(e.Message)
+	v.details = []protoadapt.MessageV1{protoadapt.MessageV1Of(upstreamDetail(e))}
+	return v, true
+}
+
+// maxDetailBytes bounds what of a server's error goes along; the whole status
+// has to fit into an HTTP/2 trailer.
+const maxDetailBytes = 4 << 10
+
+func upstreamDetail(e *jsonrpc.Error) *mcpbridgev1.UpstreamError {
+	d := &mcpbridgev1.UpstreamError{Code: e.Code, Message: clip(e.Message)}
+	if e.Data == nil || len(e.Data) > maxDetailBytes {
+		return d
+	}
+	data := append(append([]byte(`{"data":`), e.Data...), '}')
+	if convert.Into(d, data, mcpbridgev1.JsonFormat_JSON_FORMAT_BOTH) != nil {
+		d.Data, d.DataJson = nil, nil
+	}
+	d.Code, d.Message = e.Code, clip(e.Message)
+	return d
+}
+
+// clip cuts text of a peer's to what fits an error message.
+func clip(s string) string {
+	if len(s) > 1024 {
+		s = s[:1024] + "…"
+	}
+	return strings.ToValidUTF8(s, "\ufffd")
+}
+
+// transportError: bytes did not get through.
+func transportError(err error) (verdict, bool) {
+	var e *transport.Error
+	if !errors.As(err, &e) {
+		return verdict{}, false
+	}
+	v := verdict{code: codes.Unavailable, reason: mcpbridgev1.Reason_REASON_SESSION_LOST, retry: e.RetryAfter}
+	switch e.Kind {
+	case transport.KindCanceled:
+		return contextError(err)
+	case transport.KindUnreachable:
+		v.reason, v.message = mcpbridgev1.Reason_REASON_UPSTREAM_UNREACHABLE, "the server cannot be reached"
+	case transport.KindExited:
+		v.reason, v.message = mcpbridgev1.Reason_REASON_UPSTREAM_EXITED, "the server's process has ended"
+	case transport.KindLost:
+		v.message = "the connection to the server was lost"
+	case transport.KindSessionLost:
+		v.message = "the server does not know the session any more"
+	case transport.KindClosed:
+		v.message = "the connection to the server was closed"
+	case transport.KindIdentity:
+		v.code, v.reason = codes.FailedPrecondition, mcpbridgev1.Reason_REASON_UPSTREAM_IDENTITY
+		v.message = "the server's TLS certificate is not accepted"
+	case transport.KindForbidden:
+		v.code, v.reason = codes.PermissionDenied, mcpbridgev1.Reason_REASON_DESTINATION_FORBIDDEN
+		v.message = "the operator does not allow this destination"
+	case transport.KindRedirect:
+		v.code, v.reason = codes.FailedPrecondition, mcpbridgev1.Reason_REASON_REDIRECT_REFUSED
+		v.message = "the server redirects, which is not followed; the operator has to configure the final URL, which the bridge's log has"
+	case transport.KindLimit:
+		v.code, v.reason = codes.ResourceExhausted, mcpbridgev1.Reason_REASON_UPSTREAM_LIMIT
+		v.message = "a message between the bridge and the server is over a limit"
+	case transport.KindProtocol:
+		v.code, v.reason = codes.Internal, mcpbridgev1.Reason_REASON_UPSTREAM_PROTOCOL
+		v.message = "the server sent something that is not MCP"
+	case transport.KindStatus:
+		v = httpStatus(e)
+	}
+	if e.Detail != "" {
+		v.message += ": " + clip(e.Detail)
+	}
+	return v, true
+}
+
+func httpStatus(e *transport.Error) verdict {
+	v := verdict{
+		code: codes.Unavailable, reason: mcpbridgev1.Reason_REASON_SESSION_LOST, retry: e.RetryAfter,
+		message: fmt.Sprintf("the server answered with HTTP status %d", e.Status),
+	}
+	switch {
+	case e.Status == 401 || e.Status == 403:
+		v.code, v.reason = codes.FailedPrecondition, mcpbridgev1.Reason_REASON_UPSTREAM_AUTH
+	case e.Status == 429:
+		v.code, v.reason = codes.ResourceExhausted, mcpbridgev1.Reason_REASON_UPSTREAM_THROTTLED
+		v.retry = max(v.retry, time.Second)
+	case e.Status == 400 || e.Status == 422:
+		v.code, v.reason = codes.InvalidArgument, mcpbridgev1.Reason_REASON_UPSTREAM_INVALID_PARAMS
+	case e.Status < 500:
+		v.code, v.reason = codes.FailedPrecondition, mcpbridgev1.Reason_REASON_PROTOCOL_MISMATCH
+	}
+	return v
+}
+
+// contextError: time ran out, or the caller went away.
+func contextError(err error) (verdict, bool) {
+	switch {
+	case errors.Is(err, errBridgeTimeout):
+		return verdict{code: codes.DeadlineExceeded, reason: mcpbridgev1.Reason_REASON_BRIDGE_TIMEOUT, message: errBridgeTimeout.Error()}, true
+	case errors.Is(err, errRequestTimeout):
+		return verdict{code: codes.DeadlineExceeded, reason: mcpbridgev1.Reason_REASON_DEADLINE_EXCEEDED, message: errRequestTimeout.Error()}, true
+	case errors.Is(err, context.DeadlineExceeded):
+		return verdict{code: codes.DeadlineExceeded, reason: mcpbridgev1.Reason_REASON_DEADLINE_EXCEEDED, message: "the deadline of the call is over"}, true
+	case errors.Is(err, context.Canceled):
+		return verdict{code: codes.Canceled, reason: mcpbridgev1.Reason_REASON_CANCELLED, message: "the caller cancelled the call"}, true
+	}
+	return verdict{}, false
+}
+
+// status makes the status of a verdict.
+func (v verdict) status() *status.Status {
+	v.metadata["delivery"] = v.delivery.String()
+	details := append([]protoadapt.MessageV1{
+		&errdetails.ErrorInfo{Reason: v.reasonName(), Domain: errorDomain, Metadata: v.metadata},
+	}, v.details...)
+	if v.retry > 0 {
+		wait := time.Duration(math.Ceil(v.retry.Seconds()*1000)) * time.Millisecond
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(wait)})
+	}
+	st := status.New(v.code, strings.ToValidUTF8(v.message, "\ufffd"))
+	if full, err := st.WithDetails(details...); err == nil {
+		return full
+	}
+	return st
+}
