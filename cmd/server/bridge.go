@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/mcpbridge/mcpbridge/internal/config"
+	"github.com/mcpbridge/mcpbridge/internal/gateway"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/service"
+	"github.com/mcpbridge/mcpbridge/internal/telemetry"
+)
+
+// A bridge is the whole program: what it is made of, and the listeners that
+// lead into it. It is built, run once, and then closed.
+type bridge struct {
+	cfg *config.Config
+	log *slog.Logger
+
+	telemetry   *telemetry.Telemetry
+	upstreams   *upstreams
+	pool        *pool.Pool
+	interceptor *service.Interceptor
+	health      *healthState
+
+	grpc  *grpc.Server
+	rest  *http.Server
+	admin *http.Server
+
+	listeners listeners
+}
+
+// serve runs the bridge until ctx ends or a listener fails.
+func serve(ctx context.Context, args []string) error {
+	cfg, err := config.Load(args, os.Environ(), os.Stdout)
+	if err != nil {
+		return err
+	}
+	log := telemetry.NewLogger(os.Stderr, cfg.Log.Level, logJSON(cfg.Log.Format, os.Stderr))
+	b, err := newBridge(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	b.announce()
+	return b.run(ctx)
+}
+
+// newBridge builds the parts from the inside out. When one cannot be built,
+// those before it are closed again.
+func newBridge(ctx context.Context, cfg *config.Config, log *slog.Logger) (b *bridge, err error) {
+	b = &bridge{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.closeParts(context.WithoutCancel(ctx)))
+		}
+	}()
+	if b.telemetry, err = telemetry.Start(ctx, version()); err != nil {
+		return nil, err
+	}
+	if b.upstreams, err = newUpstreams(cfg, b.telemetry, log); err != nil {
+		return nil, err
+	}
+	b.health = newHealthState(b.upstreams.servers)
+	b.pool = pool.New(b.upstreams.servers, poolOptions(cfg, log, b.health.onChange))
+	svc := service.New(b.pool, serviceOptions(cfg, log, b.upstreams))
+	b.interceptor = service.NewInterceptor(log)
+
+	trace := newTrace(b.telemetry)
+	b.grpc = newGRPC(cfg, trace, b.interceptor, svc, b.health)
+	rest, err := gateway.New(gatewayOptions(cfg, log, b.telemetry, trace, b.interceptor, svc))
+	if err != nil {
+		return nil, fmt.Errorf("REST gateway: %w", err)
+	}
+	b.rest = newREST(cfg, log, rest)
+	b.admin = newAdmin(cfg, log, b.telemetry, b.health)
+	b.listeners, err = listen(cfg)
+	return b, err
+}
+
+// run serves until ctx ends, and then stops in the order of docs/architecture.md.
+func (b *bridge) run(ctx context.Context) error {
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	group, failed := errgroup.WithContext(background)
+	group.Go(func() error { return b.grpc.Serve(b.listeners.grpc) })
+	group.Go(func() error { return serveHTTP(b.rest, b.listeners.rest) })
+	group.Go(func() error { return serveHTTP(b.admin, b.listeners.admin) })
+	group.Go(func() error { b.pool.Run(background); return nil })
+	b.health.ready()
+
+	select {
+	case <-ctx.Done():
+	case <-failed.Done():
+	}
+	err := b.drain(ctx, failed)
+	stopBackground()
+	return errors.Join(group.Wait(), err)
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"google.golang.org/grpc"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/stats"
+
+	"github.com/mcpbridge/mcpbridge/gen"
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/config"
+	"github.com/mcpbridge/mcpbridge/internal/gateway"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/service"
+	"github.com/mcpbridge/mcpbridge/internal/telemetry"
+)
+
+// What the gRPC server is told that is no setting: how large the head of a
+// request may be, and how connections are kept up and renewed.
+const (
+	maxHeaderListBytes = 16 << 10
+	connectionTimeout  = 10 * time.Second
+	keepaliveTime      = time.Minute
+	keepaliveTimeout   = 20 * time.Second
+	minClientPing      = 20 * time.Second
+	maxConnectionIdle  = 15 * time.Minute
+)
+
+func newGRPC(cfg *config.Config, trace stats.Handler, i *service.Interceptor, svc *service.Service, h *healthState) *grpc.Server {
+	s := grpc.NewServer(
+		grpc.StatsHandler(trace),
+		grpc.UnaryInterceptor(i.Unary),
+		grpc.StreamInterceptor(i.Stream),
+		grpc.MaxRecvMsgSize(int(cfg.GRPC.MaxRecvBytes)),
+		grpc.MaxSendMsgSize(int(cfg.GRPC.MaxSendBytes)),
+		grpc.MaxConcurrentStreams(uint32(cfg.GRPC.MaxConcurrentStreams)), //nolint:gosec // the configuration is checked
+		grpc.MaxHeaderListSize(maxHeaderListBytes),
+		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: keepaliveTime, Timeout: keepaliveTimeout, MaxConnectionIdle: maxConnectionIdle,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
+		grpc.SharedWriteBuffer(true),
+	)
+	mcpbridgev1.RegisterMcpServiceServer(s, svc)
+	healthv1.RegisterHealthServer(s, h.server)
+	if cfg.GRPC.Reflection {
+		reflection.Register(s)
+	}
+	return s
+}
+
+// newTrace makes the span and the measurement of each RPC, however it comes in.
+func newTrace(t *telemetry.Telemetry) stats.Handler {
+	return otelgrpc.NewServerHandler(
+		otelgrpc.WithTracerProvider(t.TracerProvider),
+		otelgrpc.WithMeterProvider(t.MeterProvider),
+		otelgrpc.WithPropagators(t.Propagator),
+		otelgrpc.WithFilter(func(info *stats.RPCTagInfo) bool {
+			return strings.HasPrefix(info.FullMethodName, "/"+mcpbridgev1.McpService_ServiceDesc.ServiceName+"/")
+		}),
+	)
+}
+
+func gatewayOptions(
+	cfg *config.Config, log *slog.Logger, t *telemetry.Telemetry, trace stats.Handler,
+	i *service.Interceptor, svc *service.Service,
+) gateway.Options {
+	return gateway.Options{
+		Service:            svc,
+		UnaryInterceptors:  []grpc.UnaryServerInterceptor{i.Unary},
+		StreamInterceptors: []grpc.StreamServerInterceptor{i.Stream},
+		StatsHandlers:      []stats.Handler{trace},
+		Version:            version(),
+		MaxJSONDepth:       cfg.Limits.JSONDepth,
+		AllowedHosts:       cfg.HTTP.AllowedHosts,
+		AllowedOrigins:     cfg.HTTP.AllowedOrigins,
+		MaxBodyBytes:       cfg.HTTP.MaxBodyBytes,
+		OpenAPI:            gen.OpenAPI,
+		TracerProvider:     t.TracerProvider,
+		MeterProvider:      t.MeterProvider,
+		Propagator:         t.Propagator,
+		Logger:             log,
+	}
+}
+
+func newREST(cfg *config.Config, log *slog.Logger, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: cfg.HTTP.ReadHeaderTimeout,
+		ReadTimeout:       cfg.HTTP.ReadTimeout,
+		IdleTimeout:       cfg.HTTP.IdleTimeout,
+		MaxHeaderBytes:    maxHeaderListBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// newAdmin serves what is for operators: it is not for callers, and shows
+// nothing of their data.
+func newAdmin(cfg *config.Config, log *slog.Logger, t *telemetry.Telemetry, h *healthState) *http.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !h.up.Load() {
+			say(w, http.StatusServiceUnavailable, "not ready")
+			return
+		}
+		say(w, http.StatusOK, "ready")
+	})
+	mux.Handle("GET /metrics", t.Metrics)
+	if cfg.Admin.PProf {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: cfg.HTTP.ReadHeaderTimeout,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n")) // the other end may have gone
+}
+
+func poolOptions(cfg *config.Config, log *slog.Logger, onChange func(pool.Change)) pool.Options {
+	return pool.Options{
+		ConnectTimeout: cfg.Connect.Timeout,
+		Backoff: pool.Backoff{
+			Base: cfg.Connect.Backoff.Base, Multiplier: cfg.Connect.Backoff.Multiplier, Max: cfg.Connect.Backoff.Max,
+		},
+		MaxSessions: cfg.Sessions.Max,
+		MaxChildren: cfg.Children.Max,
+		SessionIdle: cfg.Sessions.IdleTimeout,
+		OnChange:    onChange,
+		Logger:      log,
+	}
+}
+
+func serviceOptions(cfg *config.Config, log *slog.Logger, u *upstreams) service.Options {
+	return service.Options{
+		CallTimeout:    cfg.Calls.DefaultTimeout,
+		MaxCallTimeout: cfg.Calls.MaxTimeout,
+		MaxSendBytes:   int(cfg.GRPC.MaxSendBytes),
+		JSONDepth:      cfg.Limits.JSONDepth,
+		Lists: mcp.ListLimits{
+			Pages: cfg.Limits.ListPages, Items: cfg.Limits.ListItems, Bytes: int(cfg.Limits.ListBytes),
+		},
+		Policy: cfg.Policy,
+		Dial:   u.callerDialer,
+		Client: u.clientOptions(config.DefaultServer(), log),
+		Logger: log,
+	}
+}
+
+// announce logs where the bridge listens, and what of the configuration is
+// worth a look.
+func (b *bridge) announce() {
+	for _, w := range b.cfg.Warnings {
+		b.log.Warn("configuration", "key", w.Key, "source", w.Source, "warning", w.Message)
+	}
+	if b.cfg.InsecureNoAuth {
+		b.log.Warn("callers are not authenticated (insecure_no_auth)")
+	}
+	names := make([]string, len(b.upstreams.servers))
+	for i, s := range b.upstreams.servers {
+		names[i] = s.Name
+	}
+	b.log.Info("serving", "version", version(), "grpc", b.listeners.grpc.Addr().String(),
+		"rest", "http://"+b.listeners.rest.Addr().String(), "admin", "http://"+b.listeners.admin.Addr().String(), "servers", names)
+}
+
+// logJSON decides for JSON, unless a person reads along.
+func logJSON(format string, out *os.File) bool {
+	if format != config.LogAuto {
+		return format == config.LogJSON
+	}
+	info, err := out.Stat()
+	return err != nil || info.Mode()&os.ModeCharDevice == 0
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/mcpbridge/mcpbridge/internal/config"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/service"
+	"github.com/mcpbridge/mcpbridge/internal/telemetry"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// upstreams make the dialers of all MCP servers: those of the configuration,
+// and those that callers bring. It owns the HTTP connections to them.
+type upstreams struct {
+	cfg *config.Config
+	tel *telemetry.Telemetry
+	log *slog.Logger
+	// trusted dials what the operator configured, guarded what callers bring.
+	trusted, guarded *http.Transport
+
+	servers []*pool.Server
+}
+
+func newUpstreams(cfg *config.Config, tel *telemetry.Telemetry, log *slog.Logger) (*upstreams, error) {
+	u := &upstreams{
+		cfg: cfg, tel: tel, log: log,
+		trusted: transport.NewHTTPClient(nil, nil),
+		guarded: transport.NewHTTPClient(&transport.Guard{AllowPrivate: cfg.Policy.AllowPrivateAddresses}, nil),
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Servers)) {
+		s, err := u.server(name, cfg.Servers[name])
+		if err != nil {
+			return nil, fmt.Errorf("servers.%s: %w", name, err)
+		}
+		u.servers = append(u.servers, s)
+	}
+	if len(u.servers) == 0 {
+		s, err := u.demo()
+		if err != nil {
+			return nil, err
+		}
+		u.servers = []*pool.Server{s}
+	}
+	return u, nil
+}
+
+// demo is the server of a bridge that has none configured: this binary, as a
+// child process.
+func (u *upstreams) demo() (*pool.Server, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("embedded demo server: %w", err)
+	}
+	s := config.DefaultServer()
+	s.Type, s.Command, s.Args = config.TypeStdio, self, []string{demoCommand}
+	return u.server(demoCommand, s)
+}
+
+func (u *upstreams) server(name string, s config.Server) (*pool.Server, error) {
+	dialer, err := u.dialer(s)
+	if err != nil {
+		return nil, err
+	}
+	return &pool.Server{
+		Name:        name,
+		Client:      mcp.NewClient(dialer, u.clientOptions(s, u.log.With("server", name))),
+		Stateful:    s.Stateful,
+		Shared:      s.Shared,
+		IdleTimeout: s.IdleTimeout,
+		CallTimeout: s.Timeout,
+		Repeatable:  s.RepeatableTools,
+	}, nil
+}
+
+func (u *upstreams) dialer(s config.Server) (transport.Dialer, error) {
+	limits := transport.Limits{
+		MessageBytes: s.MaxMessageBytes, CallBytes: u.cfg.Limits.CallBytes, Depth: u.cfg.Limits.JSONDepth,
+	}
+	switch s.Type {
+	case config.TypeStdio:
+		return transport.NewStdio(transport.StdioConfig{
+			Command: s.Command, Args: s.Args, Env: environ(s.Env), Dir: s.Cwd, Limits: limits, Logger: u.log,
+		}), nil
+	case config.TypeHTTP:
+		header := make(http.Header, len(s.Headers))
+		for k, v := range s.Headers {
+			header.Set(k, v.Reveal())
+		}
+		return transport.NewHTTP(transport.HTTPConfig{
+			URL: s.URL.Reveal(), Header: header, Limits: limits, Logger: u.log,
+			Client: transport.Traced(u.trusted, propagator(s)),
+		})
+	default:
+		return nil, fmt.Errorf("type: %q is not supported yet; use stdio or http", s.Type)
+	}
+}
+
+// callerDialer makes the dialer of a transport that a caller brought.
+func (u *upstreams) callerDialer(t service.CallerTransport) (transport.Dialer, error) {
+	s := config.DefaultServer()
+	limits := transport.Limits{
+		MessageBytes: u.cfg.Limits.MessageBytes, CallBytes: u.cfg.Limits.CallBytes, Depth: u.cfg.Limits.JSONDepth,
+	}
+	if len(t.Argv) > 0 {
+		return transport.NewStdio(transport.StdioConfig{
+			Command: t.Argv[0], Args: t.Argv[1:], Limits: limits, Logger: u.log,
+		}), nil
+	}
+	header := make(http.Header, len(t.Header))
+	for k, v := range t.Header {
+		header.Set(k, v)
+	}
+	return transport.NewHTTP(transport.HTTPConfig{
+		URL: t.URL, Header: header, Limits: limits, Logger: u.log,
+		Client: transport.Traced(u.guarded, propagator(s)),
+	})
+}
+
+func (u *upstreams) clientOptions(s config.Server, log *slog.Logger) mcp.Options {
+	o := mcp.Options{
+		ClientInfo:          mcp.Implementation{Name: "mcpbridge", Version: version()},
+		ProbeTimeout:        u.cfg.Connect.ProbeTimeout,
+		CallNotifications:   u.cfg.Limits.CallNotifications,
+		WithoutTraceContext: !s.TraceContext,
+		Propagator:          propagator(s),
+		CaptureContent:      u.cfg.Telemetry.CaptureArguments,
+		TracerProvider:      u.tel.TracerProvider,
+		MeterProvider:       u.tel.MeterProvider,
+		Logger:              log,
+	}
+	switch s.Protocol {
+	case config.ProtocolAuto, "":
+	case config.ProtocolModern:
+		o.Protocol = mcp.Version20260728
+	default:
+		o.Protocol = s.Protocol
+	}
+	return o
+}
+
+// propagator writes our trace context for a server. Baggage tells more than a
+// server of somebody else's needs to know, so it goes only where the operator
+// says.
+func propagator(s config.Server) propagation.TextMapPropagator {
+	switch {
+	case !s.TraceContext:
+		return propagation.NewCompositeTextMapPropagator()
+	case s.Baggage:
+		return propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
+	default:
+		return propagation.TraceContext{}
+	}
+}
+
+func environ(env map[string]config.Secret) []string {
+	list := make([]string, 0, len(env))
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, k+"="+env[k].Reveal())
+	}
+	return list
+}
+
+// Close closes the idle connections. Sessions must be closed before.
+func (u *upstreams) Close() {
+	u.trusted.CloseIdleConnections()
+	u.guarded.CloseIdleConnections()
+}
