@@ -44,6 +44,7 @@ func serve(ctx context.Context, args []string) error {
 		return err
 	}
 	log := telemetry.NewLogger(os.Stderr, cfg.Log.Level, logJSON(cfg.Log.Format, os.Stderr))
+	defer raiseHeapFloor()()
 	b, err := newBridge(ctx, cfg, log)
 	if err != nil {
 		return err

@@ -26,12 +26,12 @@ func (s *Service) GetPrompt(ctx context.Context, req *mcpbridgev1.GetPromptReque
 	if err := required("name", req.GetName()); err != nil {
 		return nil, err
 	}
-	if err := refuse(map[string]bool{
-		"answers":               req.GetAnswers() != nil,
-		"accept_input_required": req.GetAcceptInputRequired(),
-		"input_responses":       len(req.GetInputResponses()) > 0,
-		"request_state":         req.RequestState != nil,
-	}); err != nil {
+	if err := refuse(
+		unused{"answers", req.GetAnswers() != nil},
+		unused{"accept_input_required", req.GetAcceptInputRequired()},
+		unused{"input_responses", len(req.GetInputResponses()) > 0},
+		unused{"request_state", req.RequestState != nil},
+	); err != nil {
 		return nil, err
 	}
 	c := mcp.GetPrompt(req.GetName(), stringMap(req.GetArguments()))

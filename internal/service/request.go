@@ -1,8 +1,6 @@
 package service
 
 import (
-	"fmt"
-
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/mcpbridge/mcpbridge/internal/convert"
@@ -40,12 +38,17 @@ func (s *Service) object(field string, v *structpb.Struct, text *string) ([]byte
 	return b, nil
 }
 
-// refuse returns an error for each field that is set although the bridge has
-// no use for it yet.
-func refuse(set map[string]bool) error {
-	for what, is := range set {
-		if is {
-			return &unsupportedError{What: fmt.Sprintf("the field %s", what)}
+// An unused is a field that the API has and the bridge has no use for yet.
+type unused struct {
+	field string
+	set   bool
+}
+
+// refuse returns an error for the first field that is set.
+func refuse(fields ...unused) error {
+	for _, f := range fields {
+		if f.set {
+			return &unsupportedError{What: "the field " + f.field}
 		}
 	}
 	return nil

@@ -30,13 +30,13 @@ func (s *Service) ReadResource(ctx context.Context, req *mcpbridgev1.ReadResourc
 	if err := required("uri", req.GetUri()); err != nil {
 		return nil, err
 	}
-	if err := refuse(map[string]bool{
-		"member":                req.GetMember() != "",
-		"answers":               req.GetAnswers() != nil,
-		"accept_input_required": req.GetAcceptInputRequired(),
-		"input_responses":       len(req.GetInputResponses()) > 0,
-		"request_state":         req.RequestState != nil,
-	}); err != nil {
+	if err := refuse(
+		unused{"member", req.GetMember() != ""},
+		unused{"answers", req.GetAnswers() != nil},
+		unused{"accept_input_required", req.GetAcceptInputRequired()},
+		unused{"input_responses", len(req.GetInputResponses()) > 0},
+		unused{"request_state", req.RequestState != nil},
+	); err != nil {
 		return nil, err
 	}
 	c := mcp.ReadResource(req.GetUri())

@@ -40,13 +40,13 @@ func (s *Service) Connect(ctx context.Context, req *mcpbridgev1.ConnectRequest) 
 
 // openParams checks the request.
 func (s *Service) openParams(ctx context.Context, req *mcpbridgev1.ConnectRequest) (p pool.OpenParams, err error) {
-	if err := refuse(map[string]bool{
-		"roots":            len(req.GetRoots()) > 0,
-		"answers":          req.GetAnswers() != nil,
-		"headers":          len(req.GetHeaders()) > 0,
-		"credentials":      req.GetCredentials() != nil,
-		"protocol_version": req.GetProtocolVersion() != "",
-	}); err != nil {
+	if err := refuse(
+		unused{"roots", len(req.GetRoots()) > 0},
+		unused{"answers", req.GetAnswers() != nil},
+		unused{"headers", len(req.GetHeaders()) > 0},
+		unused{"credentials", req.GetCredentials() != nil},
+		unused{"protocol_version", req.GetProtocolVersion() != ""},
+	); err != nil {
 		return p, err
 	}
 	p.Principal = auth.FromContext(ctx).ID

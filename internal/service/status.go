@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func metadataOf(err error) map[string]string {
 			m["server"] = where.Server
 		}
 		m["transport"] = where.Transport
-		m["attempt"] = fmt.Sprint(where.Attempt)
+		m["attempt"] = strconv.Itoa(where.Attempt)
 		if where.Era != mcp.EraUnknown {
 			m["era"] = where.Era.String()
 		}

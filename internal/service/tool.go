@@ -46,7 +46,7 @@ func (s *Service) callTool(ctx context.Context, c *mcp.Call, req toolRequest) (*
 
 // A toolRequest is what CallToolRequest and CallToolStreamRequest have in
 // common, which is everything.
-type toolRequest interface {
+type toolRequest interface { //nolint:interfacebloat // the getters of two generated types
 	GetTarget() string
 	GetName() string
 	GetArguments() *structpb.Struct
@@ -68,14 +68,14 @@ func (s *Service) toolCall(req toolRequest) (*mcp.Call, error) {
 	if err := required("name", req.GetName()); err != nil {
 		return nil, err
 	}
-	if err := refuse(map[string]bool{
-		"answers":               req.GetAnswers() != nil,
-		"accept_input_required": req.GetAcceptInputRequired(),
-		"input_responses":       len(req.GetInputResponses()) > 0,
-		"request_state":         req.GetRequestState() != "",
-		"idempotency_key":       req.GetIdempotencyKey() != "",
-		"task":                  req.GetTask() != nil,
-	}); err != nil {
+	if err := refuse(
+		unused{"answers", req.GetAnswers() != nil},
+		unused{"accept_input_required", req.GetAcceptInputRequired()},
+		unused{"input_responses", len(req.GetInputResponses()) > 0},
+		unused{"request_state", req.GetRequestState() != ""},
+		unused{"idempotency_key", req.GetIdempotencyKey() != ""},
+		unused{"task", req.GetTask() != nil},
+	); err != nil {
 		return nil, err
 	}
 	argumentsJSON, metaJSON := twins(req)
