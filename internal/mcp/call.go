@@ -19,6 +19,7 @@ const (
 	methodResourcesRead = "resources/read"
 	methodPromptsList   = "prompts/list"
 	methodPromptsGet    = "prompts/get"
+	methodComplete      = "completion/complete"
 
 	notificationInitialized = "notifications/initialized"
 	notificationCancelled   = "notifications/cancelled"
@@ -43,9 +44,6 @@ type Call struct {
 	// during the call; without it there are none. Legacy servers have a level
 	// per session instead.
 	LogLevel string
-	// Read marks a method that is a read by protocol, which may be repeated
-	// although it is not known what became of it.
-	Read bool
 	// OnSend is called once, before the first byte can reach the server; see
 	// [transport.Request].
 	OnSend func()
@@ -64,12 +62,34 @@ func CallTool(name string, arguments []byte) *Call {
 // GetPrompt gets a prompt (prompts/get). arguments is the text of a JSON object
 // whose values are strings; nil leaves them out.
 func GetPrompt(name string, arguments []byte) *Call {
-	return &Call{Method: methodPromptsGet, Params: named("name", name, arguments), Name: name, Read: true}
+	return &Call{Method: methodPromptsGet, Params: named("name", name, arguments), Name: name}
 }
 
 // ReadResource reads a resource (resources/read).
 func ReadResource(uri string) *Call {
-	return &Call{Method: methodResourcesRead, Params: named("uri", uri, nil), Name: uri, Read: true}
+	return &Call{Method: methodResourcesRead, Params: named("uri", uri, nil), Name: uri}
+}
+
+// A Completion is an argument that is being typed: of a prompt, or of the
+// resource template or resource of that URI.
+type Completion struct {
+	Prompt, Resource string
+	Argument, Value  string
+	// Context holds the arguments that are known already.
+	Context map[string]string
+}
+
+// Complete asks for suggestions (completion/complete).
+func Complete(c Completion) *Call {
+	ref := map[string]string{"type": "ref/prompt", "name": c.Prompt}
+	if c.Prompt == "" {
+		ref = map[string]string{"type": "ref/resource", "uri": c.Resource}
+	}
+	params := map[string]any{"ref": ref, "argument": map[string]string{"name": c.Argument, "value": c.Value}}
+	if len(c.Context) > 0 {
+		params["context"] = map[string]any{"arguments": c.Context}
+	}
+	return &Call{Method: methodComplete, Params: marshal(params)}
 }
 
 // A List names one of the paginated lists of a server.
@@ -94,7 +114,7 @@ func ListPrompts() List { return List{methodPromptsList, "prompts"} }
 // Page asks for one page. A nil cursor asks for the first; an empty cursor is a
 // cursor like any other.
 func (l List) Page(cursor *string) *Call {
-	c := &Call{Method: l.method, Read: true}
+	c := &Call{Method: l.method}
 	if cursor != nil {
 		c.Params = append(rawjson.AppendString([]byte(`{"cursor":`), *cursor), '}')
 	}

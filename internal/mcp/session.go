@@ -170,7 +170,7 @@ func (s *Session) notify(ctx context.Context, method string, params []byte) erro
 // Ping asks the server for a sign of life: ping, or server/discover in the era
 // that has no ping. meta is the text of the caller's _meta object, nil for none.
 func (s *Session) Ping(ctx context.Context, meta []byte) (*Result, error) {
-	return s.Call(ctx, &Call{Method: s.era().pingMethod(), Meta: meta, Read: true})
+	return s.Call(ctx, &Call{Method: s.era().pingMethod(), Meta: meta})
 }
 
 // receive takes what the server sends unasked. It runs on a reading goroutine

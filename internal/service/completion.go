@@ -1,0 +1,40 @@
+package service
+
+import (
+	"context"
+
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+)
+
+// Complete implements McpServiceServer.
+func (s *Service) Complete(ctx context.Context, req *mcpbridgev1.CompleteRequest) (*mcpbridgev1.CompleteResponse, error) {
+	if err := refuse(unused{"member", req.GetMember() != ""}); err != nil {
+		return nil, err
+	}
+	if err := required("argument.name", req.GetArgument().GetName()); err != nil {
+		return nil, err
+	}
+	c := mcp.Completion{
+		Argument: req.GetArgument().GetName(), Value: req.GetArgument().GetValue(), Context: req.GetContextArguments(),
+	}
+	switch ref := req.GetRef().(type) {
+	case *mcpbridgev1.CompleteRequest_Prompt:
+		c.Prompt = ref.Prompt
+	case *mcpbridgev1.CompleteRequest_Resource:
+		c.Resource = ref.Resource
+	}
+	if c.Prompt == "" && c.Resource == "" {
+		return nil, &fieldError{Field: "prompt", Problem: "is required, unless a resource is given"}
+	}
+	request := mcp.Complete(c)
+	var err error
+	if request.Meta, err = s.object("meta", req.GetMeta(), req.MetaJson); err != nil {
+		return nil, err
+	}
+	resp := new(mcpbridgev1.CompleteResponse)
+	if err := s.read(ctx, call{target: req.GetTarget()}, request, resp, req.GetJsonFormat()); err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
