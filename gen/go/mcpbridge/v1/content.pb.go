@@ -194,7 +194,7 @@ type ContentBlock_ToolResult struct {
 
 type ContentBlock_UnknownJson struct {
 	// The exact JSON text of a block whose type this API version does not
-	// know, or which lacks what its type demands (e.g. invalid base64).
+	// know.
 	UnknownJson string `protobuf:"bytes,8,opt,name=unknown_json,json=unknownJson,proto3,oneof"`
 }
 

@@ -59,8 +59,9 @@ type Session struct {
 	Extra *structpb.Struct `protobuf:"bytes,14,opt,name=extra,proto3" json:"extra,omitempty"`
 	// `extra` as exact JSON text, see JsonFormat.
 	ExtraJson *string `protobuf:"bytes,15,opt,name=extra_json,json=extraJson,proto3,oneof" json:"extra_json,omitempty"`
-	// Counts the connections: 1 for the first, one more for each new one. A
-	// higher number means that the server has forgotten what it was told before.
+	// Numbers the connections of the bridge in the order that they were opened;
+	// 0: none yet. A higher number than before means that the server has
+	// forgotten what it was told.
 	Generation int64 `protobuf:"varint,16,opt,name=generation,proto3" json:"generation,omitempty"`
 	// Who may use the connection.
 	Sharing Sharing `protobuf:"varint,17,opt,name=sharing,proto3,enum=mcpbridge.v1.Sharing" json:"sharing,omitempty"`
