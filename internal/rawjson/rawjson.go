@@ -200,27 +200,31 @@ func (c *checker) digits() error {
 // judged whole, which is what makes long texts cheap.
 func (c *checker) str() error {
 	c.i++
+	quote := -1
 	for {
-		rest := c.b[c.i:]
-		n := bytes.IndexByte(rest, '"')
-		if n < 0 {
-			c.i = len(c.b)
-			return c.fail("")
+		if quote < c.i { // unknown, or it was escaped
+			n := bytes.IndexByte(c.b[c.i:], '"')
+			if n < 0 {
+				c.i = len(c.b)
+				return c.fail("")
+			}
+			quote = c.i + n
 		}
-		if esc := bytes.IndexByte(rest[:n], '\\'); esc >= 0 {
-			if err := c.plain(rest[:esc]); err != nil {
+		rest := c.b[c.i:quote]
+		esc := bytes.IndexByte(rest, '\\')
+		if esc < 0 {
+			if err := c.plain(rest); err != nil {
 				return err
 			}
-			if err := c.escape(); err != nil {
-				return err
-			}
-			continue
+			c.i++
+			return nil
 		}
-		if err := c.plain(rest[:n]); err != nil {
+		if err := c.plain(rest[:esc]); err != nil {
 			return err
 		}
-		c.i++
-		return nil
+		if err := c.escape(); err != nil {
+			return err
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func TestObject(t *testing.T) {
 		t.Errorf("of duplicates the last wins, got %s", v)
 	}
 	stop := errors.New("stop")
-	if err := Array([]byte(`[1,2,3]`), func(v []byte) error { return stop }); !errors.Is(err, stop) {
+	if err := Array([]byte(`[1,2,3]`), func([]byte) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("Array returned %v", err)
 	}
 }
@@ -155,7 +155,7 @@ func BenchmarkCheck(b *testing.B) {
 		list = append(list, `,{"name":"tool","description":"what it does","inputSchema":{"type":"object","properties":{"path":{"type":"string"},"n":{"type":"integer","minimum":1}}}}`...)
 	}
 	list = append(append([]byte{'['}, list[1:]...), ']')
-	for name, v := range map[string][]byte{"text": text, "list": list} {
+	for name, v := range map[string][]byte{"text": text, "list": list, "escapes": AppendString(nil, strings.Repeat("line\n", 1<<18))} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(v)))
 			for b.Loop() {
