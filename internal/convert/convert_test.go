@@ -91,7 +91,22 @@ func TestInto(t *testing.T) {
 		},
 		"a page": {
 			msg: &mcpbridgev1.ListToolsResponse{}, in: `{"tools":[{"name":"a"}],"nextCursor":"c","ttlMs":1500,"cacheScope":"public","resultType":"complete"}`,
-			want: `{"tools":[{"name":"a"}],"ttl":"1.500s","cacheScope":"CACHE_SCOPE_PUBLIC","extra":{"nextCursor":"c"}}`,
+			want: `{"tools":[{"name":"a"}],"ttl":"1.500s","cacheScope":"CACHE_SCOPE_PUBLIC"}`,
+		},
+		"of duplicates the last wins": {
+			msg:  &mcpbridgev1.CallToolResponse{},
+			in:   `{"content":[{"type":"text","text":"a"}],"structuredContent":{"a":1},"isError":true,"content":[{"type":"text","text":"b"}],"structuredContent":{"b":2},"isError":false}`,
+			want: `{"content":[{"text":{"text":"b"}}],"structuredContent":{"b":2}}`,
+		},
+		"one body, the other kept": {
+			msg: &mcpbridgev1.ResourceContents{}, in: `{"uri":"u","text":"t","blob":"AA=="}`, want: `{"uri":"u","text":"t","extra":{"blob":"AA=="}}`,
+		},
+		"what a field's type is called is kept": {
+			msg: &mcpbridgev1.PromptArgument{}, in: `{"name":"n","type":"integer"}`, want: `{"name":"n","extra":{"type":"integer"}}`,
+		},
+		"tiny numbers": {
+			msg: &mcpbridgev1.CallToolResponse{}, in: `{"structuredContent":[1e-400]}`,
+			want: `{"structuredContent":[0],"structuredContentJson":"[1e-400]"}`,
 		},
 		"a session says only of itself what a server may": {
 			msg: &mcpbridgev1.Session{}, in: `{"name":"evil","state":1,"serverInfo":{"name":"s","version":"1"},"instructions":"i","capabilities":{},"protocolVersion":"2025-11-25"}`,

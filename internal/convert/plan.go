@@ -22,6 +22,9 @@ type field struct {
 	number   protowire.Number
 	shape    shape
 	repeated bool
+	// oneof numbers the oneof of the message that the field belongs to, from 1;
+	// 0 is none.
+	oneof int
 	// text is the number of the x_json twin, for shapeStruct and shapeValue.
 	text protowire.Number
 	// enum maps MCP's words to numbers, for shapeEnum.
@@ -85,13 +88,31 @@ func (b *builder) plan(md protoreflect.MessageDescriptor) *plan {
 			p.members[memberName(fd)] = f
 		}
 	}
-	// These say which message the object is, and are not kept.
-	for _, name := range []string{"type", "resultType", "protocolVersion"} {
-		if _, ok := p.members[name]; !ok && !p.block {
-			p.members[name] = &field{shape: shapeIgnored}
+	for _, name := range understood(md) {
+		p.members[name] = &field{shape: shapeIgnored}
+	}
+	if p.block {
+		for _, f := range p.members {
+			if f.message != nil {
+				f.message.members["type"] = &field{shape: shapeIgnored}
+			}
 		}
 	}
 	return p
+}
+
+// understood are the members of an object that the bridge has acted on, and
+// that say nothing to callers.
+func understood(md protoreflect.MessageDescriptor) []string {
+	switch {
+	case md.Name() == "Session" || md.Name() == "Server":
+		return []string{"resultType", "protocolVersion"}
+	case md.Fields().ByName("next_cursor") != nil:
+		return []string{"resultType", "nextCursor"}
+	case strings.HasSuffix(string(md.Name()), "Response"):
+		return []string{"resultType"}
+	}
+	return nil
 }
 
 // memberName is the name under which MCP knows a field.
@@ -131,6 +152,9 @@ func (b *builder) field(fd protoreflect.FieldDescriptor) *field {
 		return nil
 	}
 	f := &field{number: fd.Number(), repeated: fd.IsList()}
+	if o := fd.ContainingOneof(); o != nil && !o.IsSynthetic() {
+		f.oneof = o.Index() + 1
+	}
 	switch fd.Kind() {
 	case protoreflect.StringKind:
 		f.shape = shapeString

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ func (w *writer) jsonValue(v []byte) (exact bool) {
 	case 'n':
 		w.buf = append(w.buf, valueNullNumber<<3|byte(protowire.VarintType), 0)
 	case 't', 'f':
-		w.buf = append(w.buf, valueBoolNumber<<3|byte(protowire.VarintType), byte(protowire.EncodeBool(v[0] == 't')))
+		w.buf = append(w.buf, valueBoolNumber<<3|byte(protowire.VarintType), byte(protowire.EncodeBool(v[0] == 't'))) //nolint:gosec // 0 or 1
 	case '"':
 		w.buf = protowire.AppendTag(w.buf, valueStringNumber, protowire.BytesType)
 		start := w.open()
@@ -91,13 +92,13 @@ func (w *writer) listValues(v []byte) (exact bool) {
 }
 
 // number returns the double nearest to v, and whether it reads as the same
-// number: one with at most 15 digits always does.
+// number: one with at most 15 digits and no exponent always does.
 func number(v []byte) (n float64, exact bool) {
 	n, err := strconv.ParseFloat(string(v), 64)
 	if err != nil { // out of range: the value must stay a JSON number
 		return math.Copysign(math.MaxFloat64, n), false
 	}
-	if len(v) <= 15 {
+	if len(v) <= 15 && bytes.IndexByte(v, 'e') < 0 && bytes.IndexByte(v, 'E') < 0 {
 		return n, true
 	}
 	return n, digits(string(v)) == digits(strconv.FormatFloat(n, 'e', -1, 64))

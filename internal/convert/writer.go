@@ -29,8 +29,10 @@ func (w *writer) object(p *plan, raw []byte) bool {
 		return w.contentBlock(p, raw)
 	}
 	var extra []byte
+	var room [16]span
+	seen := spans(room[:0])
 	err := rawjson.Object(raw, func(key, v []byte) error {
-		if w.member(p, key, v) {
+		if w.member(p, key, v, &seen) {
 			return nil
 		}
 		if p.extra == nil {
@@ -43,6 +45,45 @@ func (w *writer) object(p *plan, raw []byte) bool {
 		return false
 	}
 	return extra == nil || w.twins(p.extra, append(extra, '}'))
+}
+
+// A span is where in the buffer a field of a message stands.
+type span struct {
+	field      *field
+	start, end int
+}
+
+// spans are the fields of one message that have been written.
+type spans []span
+
+// taken reports whether another field of the same oneof has been written.
+func (s spans) taken(f *field) bool {
+	for _, x := range s {
+		if f.oneof != 0 && x.field.oneof == f.oneof && x.field != f {
+			return true
+		}
+	}
+	return false
+}
+
+// drop cuts out what has been written of f, since of duplicates the last wins,
+// and wire bytes would add up.
+func (w *writer) drop(s *spans, f *field) {
+	for i, x := range *s {
+		if x.field != f {
+			continue
+		}
+		n := x.end - x.start
+		w.buf = append(w.buf[:x.start], w.buf[x.end:]...)
+		*s = append((*s)[:i], (*s)[i+1:]...)
+		for k := range *s {
+			if (*s)[k].start >= x.end {
+				(*s)[k].start -= n
+				(*s)[k].end -= n
+			}
+		}
+		return
+	}
 }
 
 var errMisfit = errors.New("value does not fit")
@@ -59,17 +100,21 @@ func appendMember(dst, key, v []byte) []byte {
 }
 
 // member appends one member, and leaves no trace of it if it does not fit.
-func (w *writer) member(p *plan, key, v []byte) bool {
+func (w *writer) member(p *plan, key, v []byte, seen *spans) bool {
 	f, ok := p.members[string(key)]
-	if !ok {
+	if !ok || seen.taken(f) {
 		return false
 	}
+	w.drop(seen, f)
 	start := len(w.buf)
-	if w.value(f, v) {
-		return true
+	if !w.value(f, v) {
+		w.buf = w.buf[:start]
+		return false
 	}
-	w.buf = w.buf[:start]
-	return false
+	if len(w.buf) > start {
+		*seen = append(*seen, span{f, start, len(w.buf)})
+	}
+	return true
 }
 
 func (w *writer) value(f *field, v []byte) bool {
@@ -157,7 +202,7 @@ func (w *writer) open() (start int) {
 func (w *writer) close(start int) {
 	n := len(w.buf) - start
 	if n < 0x80 {
-		w.buf[start-1] = byte(n)
+		w.buf[start-1] = byte(n) //nolint:gosec // below 0x80
 		return
 	}
 	more := protowire.SizeVarint(uint64(n)) - 1
