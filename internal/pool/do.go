@@ -16,7 +16,7 @@ type Target interface {
 	// that can do no harm: if the request certainly did not reach the server,
 	// or if repeatable says that fn may run twice. Errors are of type
 	// [*CallError] around those of fn, or those of getting a session.
-	Do(ctx context.Context, repeatable bool, fn func(context.Context, *mcp.Session) error) (Outcome, error)
+	Do(ctx context.Context, repeatable bool, fn func(context.Context, *Live) error) (Outcome, error)
 	// Server is whose target it is.
 	Server() *Server
 	// Status returns a snapshot of the upstream.
@@ -27,8 +27,8 @@ type Target interface {
 type Outcome struct {
 	// Generation numbers the session that served it.
 	Generation int64
-	// Reinitialized: the session was lost and opened anew during the call, so
-	// what the server kept for it is gone.
+	// Reinitialized: the session was lost and another one opened during the
+	// call, so what the server kept for it is gone.
 	Reinitialized bool
 }
 
@@ -36,43 +36,48 @@ type Outcome struct {
 const maxAttempts = 2
 
 // Do implements [Target].
-func (u *Upstream) Do(ctx context.Context, repeatable bool, fn func(context.Context, *mcp.Session) error) (Outcome, error) {
+func (u *Upstream) Do(ctx context.Context, repeatable bool, fn func(context.Context, *Live) error) (Outcome, error) {
 	var out Outcome
+	// The least that can be said of any attempt holds for the whole call.
+	sent := transport.NotSent
 	for n := 1; ; n++ {
-		session, err := u.acquire(ctx)
+		live, err := u.acquire(ctx)
 		if err != nil {
-			return out, u.wrap(err, transport.NotSent, n)
+			return out, u.wrap(err, sent, n)
 		}
-		out.Generation = u.currentGeneration()
-		err = fn(ctx, session)
+		out.Reinitialized = out.Generation != 0 && out.Generation != live.Generation
+		out.Generation = live.Generation
+		err = u.run(ctx, live, fn)
 		if err == nil {
-			u.release(true)
 			return out, nil
 		}
-		delivery := mcp.DeliveryOf(err)
-		u.release(delivery == transport.Answered)
-		if n == maxAttempts || !u.mayRepeat(ctx, session, err, delivery, repeatable) {
-			return out, u.wrap(err, delivery, n)
+		if d := mcp.DeliveryOf(err); d != transport.NotSent {
+			sent = d
 		}
-		out.Reinitialized = out.Reinitialized || lost(err)
+		if n == maxAttempts || !u.mayRepeat(ctx, live.Session, err, repeatable) {
+			return out, u.wrap(err, sent, n)
+		}
 	}
 }
 
-func (u *Upstream) currentGeneration() int64 {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.generation
+// run runs fn and gives the session back, also if fn panics.
+func (u *Upstream) run(ctx context.Context, live *Live, fn func(context.Context, *Live) error) (err error) {
+	answered := false
+	defer func() { u.release(live, answered) }()
+	err = fn(ctx, live)
+	answered = err == nil || mcp.DeliveryOf(err) == transport.Answered
+	return err
 }
 
 // mayRepeat decides whether a failed call is sent again.
-func (u *Upstream) mayRepeat(ctx context.Context, s *mcp.Session, err error, d transport.Delivery, repeatable bool) bool {
+func (u *Upstream) mayRepeat(ctx context.Context, s *mcp.Session, err error, repeatable bool) bool {
 	var te *transport.Error
 	if !errors.As(err, &te) || ctx.Err() != nil || u.pinnedTo(s) && lost(err) {
 		return false
 	}
 	switch te.Kind {
 	case transport.KindExited, transport.KindLost, transport.KindSessionLost, transport.KindClosed:
-		return d == transport.NotSent || d == transport.Unknown && repeatable
+		return te.Delivery == transport.NotSent || te.Delivery == transport.Unknown && repeatable
 	case transport.KindStatus:
 		return repeatable && retryableStatus(te.Status) && pause(ctx, te.RetryAfter)
 	default:

@@ -43,12 +43,13 @@ func (d *fakeDialer) Dial(ctx context.Context, _ transport.Receiver) (transport.
 		}
 	}
 	d.open.Add(1)
-	return &fakeTransport{dialer: d, done: make(chan struct{})}, nil
+	return &fakeTransport{dialer: d, done: make(chan struct{}), closed: make(chan struct{})}, nil
 }
 
 type fakeTransport struct {
 	dialer *fakeDialer
 	done   chan struct{}
+	closed chan struct{}
 	once   sync.Once
 	err    error
 }
@@ -80,15 +81,16 @@ func (f *fakeTransport) Err() error                                     { return
 
 func (f *fakeTransport) Close(context.Context) error {
 	f.dialer.open.Add(-1)
+	close(f.closed)
 	f.die(nil)
 	return nil
 }
 
 // newPool returns a pool of one server "s", closed by the end of the test.
-func newPool(t *testing.T, d transport.Dialer, s pool.Server, o pool.Options) *pool.Pool {
+func newPool(t *testing.T, d transport.Dialer, s *pool.Server, o pool.Options) *pool.Pool {
 	t.Helper()
 	s.Name, s.Client = "s", mcp.NewClient(d, mcp.Options{})
-	p := pool.New([]*pool.Server{&s}, o)
+	p := pool.New([]*pool.Server{s}, o)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -110,7 +112,7 @@ func shared(t *testing.T, p *pool.Pool) *pool.Upstream {
 
 // ping makes one call.
 func ping(ctx context.Context, target pool.Target) (pool.Outcome, error) {
-	return target.Do(ctx, true, func(ctx context.Context, s *mcp.Session) error {
+	return target.Do(ctx, true, func(ctx context.Context, s *pool.Live) error {
 		_, err := s.Ping(ctx, nil)
 		return err
 	})
@@ -118,7 +120,7 @@ func ping(ctx context.Context, target pool.Target) (pool.Outcome, error) {
 
 // callTool makes one call that must not be repeated.
 func callTool(ctx context.Context, target pool.Target) (pool.Outcome, error) {
-	return target.Do(ctx, false, func(ctx context.Context, s *mcp.Session) error {
+	return target.Do(ctx, false, func(ctx context.Context, s *pool.Live) error {
 		_, err := s.Call(ctx, mcp.CallTool("x", nil))
 		return err
 	})

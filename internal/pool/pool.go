@@ -236,6 +236,16 @@ func (p *Pool) ServerStatus(s *Server, principal string) (st Status, upstreams i
 	return st, upstreams
 }
 
+// status returns the state of the upstream of that key, without making one.
+func (p *Pool) status(key Key) Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u, ok := p.upstreams[key]; ok {
+		return u.Status()
+	}
+	return Status{}
+}
+
 // Run closes what is not used any more, until ctx is done.
 func (p *Pool) Run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)

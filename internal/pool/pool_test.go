@@ -16,7 +16,7 @@ func TestConnectOnceForAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDialer{dial: func(context.Context) error { time.Sleep(time.Second); return nil }}
-		u := shared(t, newPool(t, d, pool.Server{}, pool.Options{}))
+		u := shared(t, newPool(t, d, &pool.Server{}, pool.Options{}))
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
@@ -40,7 +40,7 @@ func TestWaiterLeavesOnItsOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDialer{dial: func(context.Context) error { time.Sleep(10 * time.Second); return nil }}
-		u := shared(t, newPool(t, d, pool.Server{}, pool.Options{}))
+		u := shared(t, newPool(t, d, &pool.Server{}, pool.Options{}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
@@ -63,7 +63,7 @@ func TestAttemptIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDialer{dial: func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }}
-		u := shared(t, newPool(t, d, pool.Server{}, pool.Options{ConnectTimeout: 3 * time.Second}))
+		u := shared(t, newPool(t, d, &pool.Server{}, pool.Options{ConnectTimeout: 3 * time.Second}))
 		began := time.Now()
 		_, err := ping(t.Context(), u)
 		var failed *pool.ConnectError
@@ -77,7 +77,7 @@ func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDialer{dial: func(context.Context) error { return errRefused }}
-		u := shared(t, newPool(t, d, pool.Server{}, pool.Options{}))
+		u := shared(t, newPool(t, d, &pool.Server{}, pool.Options{}))
 		end := time.Now().Add(5 * time.Minute)
 		for time.Now().Before(end) {
 			_, err := ping(t.Context(), u)
@@ -107,7 +107,7 @@ func TestIdleEviction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDialer{}
-		p := newPool(t, d, pool.Server{IdleTimeout: time.Minute}, pool.Options{})
+		p := newPool(t, d, &pool.Server{IdleTimeout: time.Minute}, pool.Options{})
 		ctx, stop := context.WithCancel(t.Context())
 		go p.Run(ctx)
 		first, err := ping(t.Context(), shared(t, p))
@@ -156,7 +156,7 @@ func TestRepeat(t *testing.T) {
 		"tool, crash before the write":   {lost: 1, kind: transport.KindExited, delivery: transport.NotSent, call: callTool, ok: true, anew: true},
 		"tool, crash after the write":    {lost: 1, kind: transport.KindExited, delivery: transport.Unknown, call: callTool},
 		"read, crash after the write":    {lost: 1, kind: transport.KindExited, delivery: transport.Unknown, call: ping, ok: true, anew: true},
-		"read, connection lost":          {lost: 1, kind: transport.KindLost, delivery: transport.Unknown, call: ping, ok: true},
+		"read, connection lost":          {lost: 1, kind: transport.KindLost, delivery: transport.Unknown, call: ping, ok: true, anew: true},
 		"tool, connection lost":          {lost: 1, kind: transport.KindLost, delivery: transport.Unknown, call: callTool},
 		"read, something that is no MCP": {lost: 1, kind: transport.KindProtocol, delivery: transport.Unknown, call: ping},
 	}
@@ -164,7 +164,7 @@ func TestRepeat(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &fakeDialer{}
-			u := shared(t, newPool(t, d, pool.Server{}, pool.Options{Backoff: pool.Backoff{Base: time.Nanosecond}}))
+			u := shared(t, newPool(t, d, &pool.Server{}, pool.Options{Backoff: pool.Backoff{Base: time.Nanosecond}}))
 			if _, err := ping(t.Context(), u); err != nil {
 				t.Fatal(err)
 			}
@@ -181,11 +181,93 @@ func TestRepeat(t *testing.T) {
 	}
 }
 
+// A tool that may run twice, and has run once: whatever becomes of the second
+// attempt, nobody may be told that it was not sent.
+func TestRepeatDoesNotForget(t *testing.T) {
+	t.Parallel()
+	d := &fakeDialer{}
+	u := shared(t, newPool(t, d, &pool.Server{}, pool.Options{Backoff: pool.Backoff{Base: time.Nanosecond}}))
+	if _, err := ping(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	lose := lostOnce(1, transport.KindExited, transport.Unknown)
+	d.call = func(ctx context.Context, f *fakeTransport, req *transport.Request) (*transport.Response, error) {
+		d.dial = func(context.Context) error { return errRefused }
+		return lose(ctx, f, req)
+	}
+	_, err := ping(t.Context(), u)
+	var where *pool.CallError
+	if !errors.As(err, &where) || where.Delivery != transport.Unknown || where.Attempt != 2 {
+		t.Errorf("got %+v", where)
+	}
+}
+
+// What one call finds out must not end what another has under way.
+func TestLostSessionLetsCallsFinish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first := true
+		d := &fakeDialer{}
+		d.call = func(ctx context.Context, f *fakeTransport, req *transport.Request) (*transport.Response, error) {
+			switch {
+			case req.Method == "tools/call":
+				select {
+				case <-time.After(time.Minute):
+				case <-f.closed:
+					return nil, &transport.Error{Kind: transport.KindClosed, Delivery: transport.Unknown}
+				}
+			case first:
+				first = false
+				err := &transport.Error{Kind: transport.KindSessionLost, Delivery: transport.NotSent}
+				f.die(err)
+				return nil, err
+			}
+			return &transport.Response{Result: []byte(`{}`)}, nil
+		}
+		u := shared(t, newPool(t, d, &pool.Server{}, pool.Options{}))
+		ended := make(chan error, 1)
+		go func() { _, err := callTool(t.Context(), u); ended <- err }()
+		synctest.Wait()
+		if _, err := ping(t.Context(), u); err != nil && !errors.As(err, new(*pool.CallError)) {
+			t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("the call under way: %v", err)
+		}
+		synctest.Wait()
+		if n := d.open.Load(); n > 1 {
+			t.Errorf("%d transports open", n)
+		}
+	})
+}
+
+// Nobody waits any more for an attempt that its only owner has given up.
+func TestClosingEndsTheAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{dial: func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		server, err := p.Server("s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if _, err := p.Open(ctx, pool.OpenParams{Server: server}); err == nil {
+			t.Error("opened")
+		}
+		if err := p.Close(t.Context()); err != nil || time.Since(began) != time.Second {
+			t.Errorf("closed after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
 func TestCrashLoopBacksOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDialer{call: lostOnce(1<<30, transport.KindExited, transport.Unknown)}
-		u := shared(t, newPool(t, d, pool.Server{}, pool.Options{}))
+		u := shared(t, newPool(t, d, &pool.Server{}, pool.Options{}))
 		for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			if _, err := callTool(t.Context(), u); err == nil {
 				t.Fatal("a call on a server that always dies")
@@ -201,7 +283,7 @@ func TestCallerSessions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDialer{}
-		p := newPool(t, d, pool.Server{}, pool.Options{MaxSessions: 2, SessionIdle: time.Minute})
+		p := newPool(t, d, &pool.Server{}, pool.Options{MaxSessions: 2, SessionIdle: time.Minute})
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		go p.Run(ctx)
@@ -263,7 +345,7 @@ func TestOwnedStateIsNotSilentlyLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &fakeDialer{modern: modern}
-			p := newPool(t, d, pool.Server{}, pool.Options{})
+			p := newPool(t, d, &pool.Server{}, pool.Options{})
 			server, err := p.Server("s")
 			if err != nil {
 				t.Fatal(err)
@@ -286,10 +368,17 @@ func TestOwnedStateIsNotSilentlyLost(t *testing.T) {
 
 func TestStateful(t *testing.T) {
 	t.Parallel()
-	p := newPool(t, &fakeDialer{}, pool.Server{Stateful: true}, pool.Options{})
+	p := newPool(t, &fakeDialer{}, &pool.Server{Stateful: true}, pool.Options{})
 	var stateful *pool.StatefulError
 	if _, err := p.Shared("s", ""); !errors.As(err, &stateful) {
 		t.Errorf("got %v", err)
+	}
+	server, err := p.Server("s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Open(t.Context(), pool.OpenParams{Server: server, Lease: true}); !errors.As(err, &stateful) {
+		t.Errorf("a lease: %v", err)
 	}
 }
 
@@ -305,7 +394,7 @@ func TestClose(t *testing.T) {
 				return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: transport.Unknown, Err: ctx.Err()}
 			}
 		}}
-		p := newPool(t, d, pool.Server{}, pool.Options{})
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
 		u := shared(t, p)
 		ended := make(chan error, 1)
 		go func() { _, err := callTool(t.Context(), u); ended <- err }()

@@ -5,13 +5,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
 // A Session is what a caller opened: an upstream of its own, or a share in the
@@ -66,23 +66,23 @@ type OpenParams struct {
 	CallTimeout time.Duration
 }
 
-// Open opens a session for a caller and connects it. Modern servers keep no
-// state behind a connection, so there everybody gets a lease.
+// Open opens a session for a caller and connects it. A server that is known for
+// a modern one keeps no state behind a connection, so there everybody gets a
+// lease.
 func (p *Pool) Open(ctx context.Context, o OpenParams) (*Session, error) {
 	s := &Session{
 		ID: newID(), Principal: o.Principal, Created: time.Now(), lastUsed: time.Now(), pool: p, server: o.Server,
 		IdleTimeout: cmp.Or(o.IdleTimeout, p.opts.SessionIdle), CallTimeout: o.CallTimeout,
 	}
-	plain := o.ClientInfo == (mcp.Implementation{})
+	if o.Lease && o.Server.Stateful {
+		return nil, &StatefulError{Server: o.Server.Name}
+	}
+	plain := o.ClientInfo == (mcp.Implementation{}) && !o.Server.Stateful
 	s.Lease = o.Server.Name != "" && (o.Lease || plain && o.Server.Info().Era == mcp.EraModern)
 	if err := p.enroll(s, o.ClientInfo); err != nil {
 		return nil, err
 	}
-	_, err := s.Do(ctx, false, func(_ context.Context, ms *mcp.Session) error {
-		s.info = ms.Info()
-		return nil
-	})
-	if err != nil {
+	if err := s.connect(ctx); err != nil {
 		p.remove(s)
 		return nil, err
 	}
@@ -90,6 +90,22 @@ func (p *Pool) Open(ctx context.Context, o OpenParams) (*Session, error) {
 	defer p.mu.Unlock()
 	s.open = true
 	return s, nil
+}
+
+// connect opens the upstream, which says nothing yet of whether the server
+// answers calls.
+func (s *Session) connect(ctx context.Context) error {
+	u, err := s.upstream()
+	if err != nil {
+		return err
+	}
+	live, err := u.acquire(ctx)
+	if err != nil {
+		return u.wrap(err, transport.NotSent, 1)
+	}
+	defer u.release(live, false)
+	s.info = live.Info()
+	return nil
 }
 
 // enroll adds the session, within the limit, with its upstream.
@@ -125,12 +141,9 @@ func (p *Pool) removeLocked(s *Session) {
 	delete(p.sessions, s.ID)
 	if s.own != nil {
 		delete(p.upstreams, s.own.key)
-		s.own.shut(errSessionClosed)
+		s.own.shut(&NotFoundError{Kind: "session", Name: s.ID})
 	}
-	p.opts.Logger.Debug("session closed", "server", s.server.Name, "session", s.ID)
 }
-
-var errSessionClosed = errors.New("the session was closed")
 
 // Session returns the principal's session of that id.
 func (p *Pool) Session(principal, id string) (*Session, error) {
@@ -189,7 +202,7 @@ func (p *Pool) expireLocked(now time.Time) {
 }
 
 // Do implements [Target].
-func (s *Session) Do(ctx context.Context, repeatable bool, fn func(context.Context, *mcp.Session) error) (Outcome, error) {
+func (s *Session) Do(ctx context.Context, repeatable bool, fn func(context.Context, *Live) error) (Outcome, error) {
 	s.use(1)
 	defer s.use(-1)
 	u, err := s.upstream()
@@ -228,11 +241,10 @@ func (s *Session) Info() mcp.Info { return s.info }
 
 // Status returns the state of the upstream behind the session.
 func (s *Session) Status() Status {
-	u, err := s.upstream()
-	if err != nil {
-		return Status{State: Shutdown}
+	if s.own != nil {
+		return s.own.Status()
 	}
-	return u.Status()
+	return s.pool.status(sharedKey(s.server, s.Principal))
 }
 
 // ExpireTime returns when the session is closed unless it is used before.

@@ -17,27 +17,28 @@ type Upstream struct {
 	key    Key
 	client *mcp.Client
 
-	// mu guards what follows. No I/O happens while it is held.
-	mu       sync.Mutex
-	state    State
-	session  *mcp.Session
-	attempt  *attempt
+	// mu guards what follows. Nothing that could wait happens while it is held.
+	mu      sync.Mutex
+	state   State
+	live    *Live
+	attempt *attempt
+	// leaving are the sessions that are over and have calls in flight.
+	leaving  map[*Live]struct{}
 	failure  *Failure
 	failures int
 	retryAt  time.Time
 	lastUsed time.Time
-	inFlight int
-	// answered: the server has answered a call on this session.
-	answered   bool
-	generation int64
-	// lost is why a session that must not be opened anew is over.
+	// lost is why the upstream is over for good.
 	lost error
+	// changes have happened and are not logged yet.
+	changes []Change
 }
 
 // An attempt is one try to connect, shared by everybody who waits for it.
 type attempt struct {
-	done chan struct{}
-	err  error
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	err    error
 }
 
 // Server returns the server.
@@ -46,9 +47,13 @@ func (u *Upstream) Server() *Server { return u.server }
 // Status returns a snapshot.
 func (u *Upstream) Status() Status {
 	u.mu.Lock()
-	defer u.mu.Unlock()
+	defer u.unlock()
 	u.noticeLocked()
-	return Status{State: u.state, LastFailure: u.failure, Generation: u.generation}
+	st := Status{State: u.state, LastFailure: u.failure}
+	if u.live != nil {
+		st.Generation = u.live.Generation
+	}
+	return st
 }
 
 func (u *Upstream) touch() {
@@ -60,11 +65,11 @@ func (u *Upstream) touch() {
 // acquire returns the session for one call, connecting if need be. The caller
 // leaves by its own ctx; the attempt goes on for the others. Every success is
 // followed by one release.
-func (u *Upstream) acquire(ctx context.Context) (*mcp.Session, error) {
+func (u *Upstream) acquire(ctx context.Context) (*Live, error) {
 	for {
-		session, wait, err := u.take(ctx)
-		if err != nil || session != nil {
-			return session, err
+		live, wait, err := u.take(ctx)
+		if err != nil || live != nil {
+			return live, err
 		}
 		select {
 		case <-wait.done:
@@ -78,16 +83,16 @@ func (u *Upstream) acquire(ctx context.Context) (*mcp.Session, error) {
 }
 
 // take returns the session if there is one, or the attempt to wait for.
-func (u *Upstream) take(ctx context.Context) (*mcp.Session, *attempt, error) {
+func (u *Upstream) take(ctx context.Context) (*Live, *attempt, error) {
 	u.mu.Lock()
-	defer u.mu.Unlock()
+	defer u.unlock()
 	u.noticeLocked()
 	now := time.Now()
 	switch u.state {
 	case Ready:
-		u.inFlight++
+		u.live.inFlight++
 		u.lastUsed = now
-		return u.session, nil, nil
+		return u.live, nil, nil
 	case Connecting:
 		return nil, u.attempt, nil
 	case Shutdown:
@@ -98,39 +103,53 @@ func (u *Upstream) take(ctx context.Context) (*mcp.Session, *attempt, error) {
 		}
 	case Idle:
 	}
-	u.attempt = &attempt{done: make(chan struct{})}
+	// The attempt keeps the values of the call that begins it, so that the
+	// handshake shows in that call's trace, but not its end.
+	bounded, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	u.attempt = &attempt{cancel: cancel, done: make(chan struct{})}
 	u.setLocked(Connecting, nil)
 	u.pool.background.Add(1)
-	go u.connect(context.WithoutCancel(ctx), u.attempt)
+	go u.connect(bounded, u.attempt)
 	return nil, u.attempt, nil
 }
 
-// connect makes one attempt. Its context keeps the values of the call that
-// began it, so that the handshake shows in that call's trace, but not its end.
+// connect makes one attempt.
 func (u *Upstream) connect(ctx context.Context, a *attempt) {
 	defer u.pool.background.Done()
+	defer a.cancel(nil)
 	ctx, cancel := context.WithTimeoutCause(ctx, u.pool.opts.ConnectTimeout, errConnectTimeout)
 	defer cancel()
 	session, err := u.open(ctx)
-	u.mu.Lock()
-	switch {
-	case u.state == Shutdown:
-		a.err = u.lost
-	case err != nil:
-		u.failLocked(err)
-		a.err = &ConnectError{RetryAfter: time.Until(u.retryAt), Err: err}
-	default:
-		u.readyLocked(session)
-		session = nil
-	}
-	close(a.done)
-	u.mu.Unlock()
-	if session != nil {
+	if u.settle(a, session, err) && session != nil {
 		u.discard(session)
 	}
 }
 
 var errConnectTimeout = errors.New("connecting took too long")
+
+// settle notes the outcome of an attempt, and reports whether its session is
+// not wanted any more.
+func (u *Upstream) settle(a *attempt, session *mcp.Session, err error) (unwanted bool) {
+	u.mu.Lock()
+	defer u.unlock()
+	defer close(a.done)
+	u.attempt = nil
+	var quota *QuotaError
+	switch {
+	case u.state == Shutdown:
+		a.err = u.lost
+		return true
+	case errors.As(err, &quota): // it says nothing of the server
+		a.err = err
+		u.setLocked(Idle, nil)
+	case err != nil:
+		u.failLocked(err)
+		a.err = &ConnectError{RetryAfter: time.Until(u.retryAt), Err: err}
+	default:
+		u.readyLocked(session)
+	}
+	return false
+}
 
 // open opens a session within the limit on child processes.
 func (u *Upstream) open(ctx context.Context) (*mcp.Session, error) {
@@ -150,8 +169,7 @@ func (u *Upstream) open(ctx context.Context) (*mcp.Session, error) {
 func (u *Upstream) readyLocked(s *mcp.Session) {
 	info := s.Info()
 	u.server.info.Store(&info)
-	u.session, u.answered = s, false
-	u.generation = u.pool.generation.Add(1)
+	u.live = &Live{Session: s, Generation: u.pool.generation.Add(1)}
 	u.lastUsed = time.Now()
 	u.setLocked(Ready, nil)
 }
@@ -172,19 +190,19 @@ func (u *Upstream) noticeLocked() {
 		return
 	}
 	select {
-	case <-u.session.Done():
+	case <-u.live.Done():
 	default:
 		return
 	}
-	session, err := u.session, u.session.Err()
-	u.session = nil
-	u.closeLater(session)
+	live, err := u.live, u.live.Err()
+	u.live = nil
+	u.leaveLocked(live)
 	switch {
-	case u.pinnedTo(session):
+	case u.pinnedTo(live.Session):
 		u.failure = &Failure{Time: time.Now(), Err: err}
 		u.lost = &StateLostError{Err: err}
 		u.setLocked(Shutdown, err)
-	case u.answered:
+	case live.answered:
 		u.failures = 0
 		u.failure = &Failure{Time: time.Now(), Err: err}
 		u.setLocked(Idle, err)
@@ -196,18 +214,48 @@ func (u *Upstream) noticeLocked() {
 // pinnedTo reports whether there is state behind the session that only its
 // owner may give up.
 func (u *Upstream) pinnedTo(s *mcp.Session) bool {
-	return u.key.Session != "" && s.Info().Era == mcp.EraLegacy
+	return u.key.Session != "" && (s.Info().Era == mcp.EraLegacy || u.server.Stateful)
+}
+
+// leaveLocked closes a session that is over once the last call has left it:
+// what is under way may still be answered.
+func (u *Upstream) leaveLocked(l *Live) {
+	l.over = true
+	if l.inFlight == 0 {
+		u.closeLocked(l)
+		return
+	}
+	if u.leaving == nil {
+		u.leaving = make(map[*Live]struct{})
+	}
+	u.leaving[l] = struct{}{}
+}
+
+// closeLocked closes a session in the background; the pool waits for it when
+// it is closed itself.
+func (u *Upstream) closeLocked(l *Live) {
+	delete(u.leaving, l)
+	if !l.closing {
+		l.closing = true
+		u.pool.background.Go(func() { u.discard(l.Session) })
+	}
 }
 
 // release ends the use of an acquired session. answered: the server has
 // answered.
-func (u *Upstream) release(answered bool) {
+func (u *Upstream) release(l *Live, answered bool) {
 	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.inFlight--
+	defer u.unlock()
+	l.inFlight--
 	u.lastUsed = time.Now()
 	if answered {
-		u.answered, u.failures = true, 0
+		l.answered = true
+		if l == u.live {
+			u.failures = 0
+		}
+	}
+	if l.over && l.inFlight == 0 {
+		u.closeLocked(l)
 	}
 	u.noticeLocked()
 }
@@ -217,41 +265,47 @@ func (u *Upstream) release(answered bool) {
 // long as that.
 func (u *Upstream) retire(now time.Time) bool {
 	u.mu.Lock()
-	defer u.mu.Unlock()
+	defer u.unlock()
 	u.noticeLocked()
-	idle := u.inFlight == 0 && now.Sub(u.lastUsed) >= u.server.idleTimeout()
-	if u.key.Session != "" || !idle || u.state == Connecting {
-		return u.state == Shutdown && u.key.Session == ""
+	if u.key.Session != "" {
+		return false
+	}
+	busy := u.state == Connecting || len(u.leaving) > 0 || u.live != nil && u.live.inFlight > 0
+	if busy || now.Sub(u.lastUsed) < u.server.idleTimeout() {
+		return u.state == Shutdown
 	}
 	u.shutLocked(errIdle)
 	return true
 }
 
-var errIdle = errors.New("not used for long")
+// errIdle meets a call only if it has held its upstream for as long as that may
+// be idle, without using it.
+var errIdle = &ConnectError{Err: errors.New("the connection was closed for want of use")}
 
 // shut ends the upstream for good: calls get err from now on.
 func (u *Upstream) shut(err error) {
 	u.mu.Lock()
-	defer u.mu.Unlock()
+	defer u.unlock()
 	u.shutLocked(err)
 }
 
 func (u *Upstream) shutLocked(err error) {
+	for l := range u.leaving {
+		u.closeLocked(l)
+	}
 	if u.state == Shutdown {
 		return
 	}
-	session := u.session
-	u.session, u.lost = nil, err
+	live := u.live
+	u.live, u.lost = nil, err
 	u.setLocked(Shutdown, nil)
-	if session != nil {
-		u.closeLater(session)
+	if u.attempt != nil {
+		u.attempt.cancel(err)
 	}
-}
-
-// closeLater closes a session in the background; the pool waits for it when it
-// is closed itself.
-func (u *Upstream) closeLater(s *mcp.Session) {
-	u.pool.background.Go(func() { u.discard(s) })
+	if live != nil {
+		live.over = true
+		u.closeLocked(live)
+	}
 }
 
 func (u *Upstream) discard(s *mcp.Session) {
@@ -267,13 +321,23 @@ func (u *Upstream) discard(s *mcp.Session) {
 
 // setLocked is the only place where the state changes.
 func (u *Upstream) setLocked(to State, err error) {
-	from := u.state
+	c := Change{Key: u.key, From: u.state, To: to, Err: err}
 	u.state = to
-	u.pool.opts.OnChange(Change{Key: u.key, From: from, To: to, Err: err})
+	u.pool.opts.OnChange(c)
+	u.changes = append(u.changes, c)
+}
+
+// unlock releases mu and logs what has changed under it: a log may block.
+func (u *Upstream) unlock() {
+	changes := u.changes
+	u.changes = nil
+	u.mu.Unlock()
 	log := u.pool.opts.Logger
-	if err != nil {
-		log.Warn("server connection failed", "server", u.server.Name, "from", from.String(), "to", to.String(), "error", err)
-		return
+	for _, c := range changes {
+		if c.Err != nil {
+			log.Warn("server connection failed", "server", u.server.Name, "from", c.From.String(), "to", c.To.String(), "error", c.Err)
+			continue
+		}
+		log.Debug("server connection changed", "server", u.server.Name, "from", c.From.String(), "to", c.To.String())
 	}
-	log.Debug("server connection changed", "server", u.server.Name, "from", from.String(), "to", to.String())
 }
