@@ -34,7 +34,7 @@ type call struct {
 
 // do finds the target and runs fn with an open session, within the time that
 // the call may take. fn runs again where that can do no harm.
-func (s *Service) do(ctx context.Context, c call, fn func(context.Context, *mcp.Session) error) (pool.Outcome, error) {
+func (s *Service) do(ctx context.Context, c call, fn func(context.Context, *pool.Live) error) (pool.Outcome, error) {
 	if err := required("target", c.target); err != nil {
 		return pool.Outcome{}, err
 	}
@@ -102,10 +102,13 @@ func (s *Service) seal(resp proto.Message, result []byte, format convert.Format)
 	return s.checkSize(resp)
 }
 
+// eventBytes is what a stream wraps around a response.
+const eventBytes = 16
+
 // checkSize catches a response that the gRPC server would refuse to send,
 // while it can still be said that the server has answered.
 func (s *Service) checkSize(resp proto.Message) error {
-	if n := proto.Size(resp); n > s.opts.MaxSendBytes {
+	if n := proto.Size(resp) + eventBytes; n > s.opts.MaxSendBytes {
 		return &responseSizeError{Bytes: n, Max: s.opts.MaxSendBytes}
 	}
 	return nil

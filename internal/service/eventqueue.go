@@ -1,6 +1,8 @@
 package service
 
 import (
+	"bytes"
+	"strings"
 	"sync"
 
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
@@ -14,7 +16,8 @@ const (
 
 // An eventQueue stands between a connection, whose reader must not wait, and a
 // caller, who may read as slowly as it likes. What does not fit is dropped and
-// counted, the newest first: the order of what is left stays.
+// counted, and so is what comes after it, until the caller has been told of the
+// gap: what is left stays in order, and the gap is where it belongs.
 type eventQueue struct {
 	// mu guards what follows.
 	mu      sync.Mutex
@@ -25,19 +28,21 @@ type eventQueue struct {
 
 	// wake holds a token while there may be something new.
 	wake chan struct{}
-	done chan struct{}
 }
 
 func newEventQueue() *eventQueue {
-	return &eventQueue{wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return &eventQueue{wake: make(chan struct{}, 1)}
 }
 
 // add queues an event. It never blocks.
 func (q *eventQueue) add(msg jsonrpc.Message) {
+	size := len(msg.Method) + len(msg.Params)
 	q.mu.Lock()
-	if len(q.events) < maxQueuedEvents && q.bytes+len(msg.Params) <= maxQueuedBytes {
+	if q.dropped == 0 && len(q.events) < maxQueuedEvents && q.bytes+size <= maxQueuedBytes {
+		// What is queued must not hold on to the line that it came on.
+		msg.Method, msg.Params = strings.Clone(msg.Method), bytes.Clone(msg.Params)
 		q.events = append(q.events, msg)
-		q.bytes += len(msg.Params)
+		q.bytes += size
 	} else {
 		q.dropped++
 	}
@@ -51,11 +56,7 @@ func (q *eventQueue) close() {
 	q.closed = true
 	q.mu.Unlock()
 	q.signal()
-	close(q.done)
 }
-
-// wait returns once close has been called.
-func (q *eventQueue) wait() { <-q.done }
 
 func (q *eventQueue) signal() {
 	select {
@@ -72,7 +73,7 @@ func (q *eventQueue) next() (msg jsonrpc.Message, dropped int64, more bool) {
 		if len(q.events) > 0 {
 			msg = q.events[0]
 			q.events = q.events[1:]
-			q.bytes -= len(msg.Params)
+			q.bytes -= len(msg.Method) + len(msg.Params)
 			q.mu.Unlock()
 			return msg, 0, true
 		}

@@ -10,6 +10,7 @@ import (
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
 )
 
 // A listRequest is what the requests for lists have in common.
@@ -38,20 +39,24 @@ func (s *Service) list(ctx context.Context, l mcp.List, req listRequest, resp pr
 		return nil, err
 	}
 	var next *string
-	out, err := s.do(ctx, call{target: req.GetTarget()}, func(ctx context.Context, session *mcp.Session) error {
-		proto.Reset(resp) // an attempt before this one may have left pages
-		add := func(page []byte) error { return s.seal(resp, page, req.GetJsonFormat()) }
-		if req.GetAll() {
-			return session.ListAll(ctx, l, meta, s.opts.Lists, add)
+	out, err := s.do(ctx, call{target: req.GetTarget()}, func(ctx context.Context, live *pool.Live) error {
+		if generation != 0 && generation != live.Generation {
+			return &fieldError{Field: "cursor", Problem: "belongs to a connection that is gone; begin again without a cursor"}
 		}
-		next, err = session.ListPage(ctx, l, from, meta, add)
-		return err
+		var page *mcp.Result
+		var err error
+		if req.GetAll() {
+			page, err = live.ListAll(ctx, l, meta, s.opts.Lists)
+		} else {
+			page, next, err = live.ListPage(ctx, l, from, meta)
+		}
+		if err != nil {
+			return err
+		}
+		return s.seal(resp, page.JSON, req.GetJsonFormat())
 	})
 	if err != nil {
 		return nil, err
-	}
-	if generation != 0 && generation != out.Generation {
-		return nil, &fieldError{Field: "cursor", Problem: "belongs to a connection that is gone; begin again without a cursor"}
 	}
 	return formatCursor(out.Generation, next), nil
 }

@@ -79,6 +79,21 @@ func TestEventQueue(t *testing.T) {
 		t.Errorf("at the end: %d dropped, more %v", dropped, more)
 	}
 	q = newEventQueue()
+	for range maxQueuedEvents + 1 {
+		q.add(jsonrpc.Message{Method: "x"})
+	}
+	q.next()
+	q.add(jsonrpc.Message{Method: "after the gap"})
+	q.close()
+	for range maxQueuedEvents - 1 {
+		if msg, _, _ := q.next(); msg.Method != "x" {
+			t.Fatalf("%q came before the gap", msg.Method)
+		}
+	}
+	if _, dropped, _ := q.next(); dropped != 2 {
+		t.Errorf("%d dropped", dropped)
+	}
+	q = newEventQueue()
 	big := []byte(strings.Repeat("x", maxQueuedBytes/2+1))
 	q.add(jsonrpc.Message{Params: big})
 	q.add(jsonrpc.Message{Params: big})
@@ -93,7 +108,7 @@ func TestEventQueue(t *testing.T) {
 
 func TestFollower(t *testing.T) {
 	t.Parallel()
-	f := follower{level: mcpbridgev1.LoggingLevel_LOGGING_LEVEL_WARNING, token: []byte(`"mine"`)}
+	f := &follower{level: mcpbridgev1.LoggingLevel_LOGGING_LEVEL_WARNING, token: []byte(`"mine"`)}
 	e := f.event(jsonrpc.Message{Method: "notifications/progress", Params: []byte(`{"progressToken":7,"progress":1,"total":2}`)})
 	if p := e.GetProgress(); p.GetProgress() != 1 || p.GetTotal() != 2 || p.GetProgressToken().GetStringValue() != "mine" {
 		t.Errorf("progress %v", e)

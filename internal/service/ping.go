@@ -8,7 +8,7 @@ import (
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/convert"
-	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
 
@@ -19,7 +19,7 @@ func (s *Service) Ping(ctx context.Context, req *mcpbridgev1.PingRequest) (*mcpb
 		return nil, err
 	}
 	resp := new(mcpbridgev1.PingResponse)
-	_, err = s.do(ctx, call{target: req.GetTarget()}, func(ctx context.Context, session *mcp.Session) error {
+	_, err = s.do(ctx, call{target: req.GetTarget()}, func(ctx context.Context, session *pool.Live) error {
 		began := time.Now()
 		result, err := session.Ping(ctx, meta)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/convert"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
 
@@ -49,7 +50,7 @@ func (s *Service) GetPrompt(ctx context.Context, req *mcpbridgev1.GetPromptReque
 
 // read makes a call that may be repeated and converts its result into resp.
 func (s *Service) read(ctx context.Context, how call, c *mcp.Call, resp proto.Message, format convert.Format) error {
-	_, err := s.do(ctx, how, func(ctx context.Context, session *mcp.Session) error {
+	_, err := s.do(ctx, how, func(ctx context.Context, session *pool.Live) error {
 		result, err := session.Call(ctx, c)
 		if err != nil {
 			return err

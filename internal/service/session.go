@@ -14,6 +14,7 @@ import (
 	"github.com/mcpbridge/mcpbridge/internal/convert"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
 
 // Connect implements McpServiceServer.
@@ -127,7 +128,7 @@ func (s *Service) ListSessions(ctx context.Context, req *mcpbridgev1.ListSession
 		all = kept
 	}
 	page, next, err := paginate(all, req.GetPageSize(), req.GetPageToken(), func(p *pool.Session) string {
-		return p.Created.UTC().Format(time.RFC3339Nano) + "/" + p.ID
+		return p.Created.UTC().Format(sortable) + "/" + p.ID
 	})
 	if err != nil {
 		return nil, err
@@ -154,6 +155,9 @@ func (s *Service) Disconnect(ctx context.Context, req *mcpbridgev1.DisconnectReq
 	}
 	return &mcpbridgev1.DisconnectResponse{}, nil
 }
+
+// sortable is a time that sorts as text does; RFC 3339 leaves zeros out.
+const sortable = "2006-01-02T15:04:05.000000000Z"
 
 func sessionMessage(p *pool.Session, format convert.Format) (*mcpbridgev1.Session, error) {
 	status, info := p.Status(), p.Info()
@@ -186,7 +190,7 @@ func describe(out proto.Message, info mcp.Info, format convert.Format) error {
 	if err := convert.Into(out, info.Result, format); err != nil {
 		return err
 	}
-	if len(info.ServerInfo) == 0 {
+	if len(info.ServerInfo) == 0 || rawjson.Get(info.Result, "serverInfo") != nil {
 		return nil
 	}
 	// A modern server says who it is in _meta.

@@ -47,6 +47,13 @@ func (e *responseSizeError) Error() string {
 	return fmt.Sprintf("the response has %d bytes, the limit grpc.max_send_bytes is %d", e.Bytes, e.Max)
 }
 
+// A slowCallerError says that a caller did not read its stream.
+type slowCallerError struct{ Waited time.Duration }
+
+func (e *slowCallerError) Error() string {
+	return fmt.Sprintf("the stream was not read for %v after the call had ended", e.Waited)
+}
+
 // A verdict is what an error becomes on the wire. The message is for the
 // caller's eyes: it says nothing of addresses, nor of what is inside the
 // bridge.
@@ -94,9 +101,10 @@ func judge(err error) verdict {
 func deliveryOf(err error) transport.Delivery {
 	var where *pool.CallError
 	var size *responseSizeError
+	var slow *slowCallerError
 	var panicked *panicError
 	switch {
-	case errors.As(err, &size):
+	case errors.As(err, &size), errors.As(err, &slow):
 		return transport.Answered
 	case errors.As(err, &panicked):
 		return transport.Unknown
@@ -132,7 +140,7 @@ func metadataOf(err error) map[string]string {
 // classify chooses code and reason. Kinds of errors are asked for from the
 // outside in: what we concluded before what the peer said.
 func classify(err error) verdict {
-	for _, ask := range []func(error) (verdict, bool){ownError, poolError, protocolError, upstreamError, transportError, contextError} {
+	for _, ask := range []func(error) (verdict, bool){ownError, poolError, protocolError, transportError, upstreamError, connectError, contextError} {
 		if v, ok := ask(err); ok {
 			return v
 		}
@@ -145,7 +153,10 @@ func ownError(err error) (verdict, bool) {
 	var field *fieldError
 	var unsupported *unsupportedError
 	var size *responseSizeError
+	var slow *slowCallerError
 	switch {
+	case errors.As(err, &slow):
+		return verdict{code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_SLOW_CONSUMER, message: slow.Error()}, true
 	case errors.As(err, &field):
 		return verdict{
 			code: codes.InvalidArgument, reason: mcpbridgev1.Reason_REASON_INVALID_REQUEST, message: field.Error(),
@@ -260,17 +271,25 @@ func upstreamError(err error) (verdict, bool) {
 	return v, true
 }
 
-// maxDetailBytes bounds what of a server's error goes along; the whole status
-// has to fit into an HTTP/2 trailer.
-const maxDetailBytes = 4 << 10
+// maxDetailBytes bounds what of a server's error goes along, maxTwinBytes what of
+// it goes along in both forms: the whole status has to fit into an HTTP/2
+// trailer, of which common clients take 8 KiB.
+const (
+	maxDetailBytes = 3 << 10
+	maxTwinBytes   = 512
+)
 
 func upstreamDetail(e *jsonrpc.Error) *mcpbridgev1.UpstreamError {
 	d := &mcpbridgev1.UpstreamError{Code: e.Code, Message: clip(e.Message)}
 	if e.Data == nil || len(e.Data) > maxDetailBytes {
 		return d
 	}
+	format := mcpbridgev1.JsonFormat_JSON_FORMAT_BOTH
+	if len(e.Data) > maxTwinBytes {
+		format = mcpbridgev1.JsonFormat_JSON_FORMAT_TEXT
+	}
 	data := append(append([]byte(`{"data":`), e.Data...), '}')
-	if convert.Into(d, data, mcpbridgev1.JsonFormat_JSON_FORMAT_BOTH) != nil {
+	if convert.Into(d, data, format) != nil {
 		d.Data, d.DataJson = nil, nil
 	}
 	d.Code, d.Message = e.Code, clip(e.Message)
@@ -292,9 +311,14 @@ func transportError(err error) (verdict, bool) {
 		return verdict{}, false
 	}
 	v := verdict{code: codes.Unavailable, reason: mcpbridgev1.Reason_REASON_SESSION_LOST, retry: e.RetryAfter}
+	var connect *pool.ConnectError
 	switch e.Kind {
 	case transport.KindCanceled:
-		return contextError(err)
+		if !errors.As(err, &connect) {
+			return contextError(err)
+		}
+		// It was the attempt that ran out of time, not the call.
+		v.reason, v.message = mcpbridgev1.Reason_REASON_UPSTREAM_UNREACHABLE, "the server did not answer in time"
 	case transport.KindUnreachable:
 		v.reason, v.message = mcpbridgev1.Reason_REASON_UPSTREAM_UNREACHABLE, "the server cannot be reached"
 	case transport.KindExited:
@@ -346,6 +370,14 @@ func httpStatus(e *transport.Error) verdict {
 		v.code, v.reason = codes.FailedPrecondition, mcpbridgev1.Reason_REASON_PROTOCOL_MISMATCH
 	}
 	return v
+}
+
+// connectError: there was no connection, for a reason that has no kind.
+func connectError(err error) (verdict, bool) {
+	var e *pool.ConnectError
+	return verdict{
+		code: codes.Unavailable, reason: mcpbridgev1.Reason_REASON_UPSTREAM_UNREACHABLE, message: "the server cannot be reached",
+	}, errors.As(err, &e)
 }
 
 // contextError: time ran out, or the caller went away.

@@ -2,12 +2,15 @@ package service
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 
 	"github.com/mcpbridge/mcpbridge/internal/convert"
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
@@ -28,74 +31,111 @@ func (s *Service) CallToolStream(req *mcpbridgev1.CallToolStreamRequest, stream 
 	if err != nil {
 		return err
 	}
-	events := newEventQueue()
-	f := follower{format: req.GetJsonFormat(), level: req.GetLogLevel(), token: rawjson.Get(c.Meta, "progressToken")}
-	c.Notify = events.add
-
 	status := target.Status()
 	ready := &mcpbridgev1.Ready{State: stateOf(status.State), Generation: status.Generation}
 	if err := stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Ready{Ready: ready}}); err != nil {
 		return err
 	}
-	// The call runs on its own, so that a caller that reads slowly fills its
-	// queue, and blocks nobody.
+	f := newFollower(c, req, stream)
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
-	var resp *mcpbridgev1.CallToolResponse
-	go func() {
-		defer events.close()
-		err = recovered(func() (err error) {
-			resp, err = s.callTool(ctx, c, req)
-			return err
-		})
-	}()
-	if sendErr := f.send(events, stream); sendErr != nil {
-		cancel(sendErr)
-		events.wait()
-		return sendErr
+	go f.run(cancel)
+	resp, err := s.callTool(ctx, c, req)
+	if err == nil {
+		err = convert.Open(resp)
 	}
-	if err != nil {
-		return err
-	}
-	if err := convert.Open(resp); err != nil {
-		return err
-	}
-	return stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Result{Result: resp}})
+	return f.finish(resp, err)
 }
 
-// A follower turns the notifications of one call into events.
+// A follower sends the events of one call to its caller. It does so on a
+// goroutine of its own, so that a caller who reads slowly fills its queue and
+// holds up nobody.
 type follower struct {
+	stream callToolStream
+	events *eventQueue
 	format convert.Format
 	// level is the least severe log level that the caller wants.
 	level mcpbridgev1.LoggingLevel
 	// token is the caller's own progress token, nil if it gave none.
 	token []byte
+
+	// result is sent after the last event; nil if there is none. It is set
+	// before the queue is closed.
+	result *mcpbridgev1.CallToolResponse
+	// sent is closed when everything has been sent or could not be, err is why.
+	sent chan struct{}
+	err  error
 }
 
-// send sends events until the queue is closed and empty.
-func (f follower) send(events *eventQueue, stream callToolStream) error {
+// newFollower returns the follower of c, and has c tell it of what happens.
+func newFollower(c *mcp.Call, req *mcpbridgev1.CallToolStreamRequest, stream callToolStream) *follower {
+	f := &follower{
+		stream: stream, events: newEventQueue(), format: req.GetJsonFormat(), level: req.GetLogLevel(),
+		token: rawjson.Get(c.Meta, "progressToken"), sent: make(chan struct{}),
+	}
+	c.Notify = f.events.add
+	return f
+}
+
+// run sends until there is nothing more to send. If the caller is gone, it
+// cancels the call.
+func (f *follower) run(cancel context.CancelCauseFunc) {
+	defer close(f.sent)
+	f.err = recovered(f.send)
+	if f.err != nil {
+		cancel(f.err)
+	}
+}
+
+// slowCaller is how long a caller may take to read what is left when its call
+// is over.
+const slowCaller = 30 * time.Second
+
+// finish sends the result of the call, if it has one, and waits until all is
+// sent. It returns what the RPC ends with.
+func (f *follower) finish(resp *mcpbridgev1.CallToolResponse, err error) error {
+	if err == nil {
+		f.result = resp
+	}
+	f.events.close()
+	timer := time.NewTimer(slowCaller)
+	defer timer.Stop()
+	select {
+	case <-f.sent:
+		return errors.Join(err, f.err)
+	case <-timer.C:
+		return &slowCallerError{Waited: slowCaller}
+	}
+}
+
+// send sends the events in order, and the result after them.
+func (f *follower) send() error {
 	for {
-		msg, dropped, more := events.next()
+		msg, dropped, more := f.events.next()
 		if dropped > 0 {
 			gap := &mcpbridgev1.Gap{Dropped: dropped}
-			if err := stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Gap{Gap: gap}}); err != nil {
+			if err := f.stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Gap{Gap: gap}}); err != nil {
 				return err
 			}
 		}
 		if !more {
-			return nil
+			break
 		}
 		if event := f.event(msg); event != nil {
-			if err := stream.Send(event); err != nil {
+			if err := f.stream.Send(event); err != nil {
 				return err
 			}
 		}
 	}
+	if f.result == nil {
+		return nil
+	}
+	return f.stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Result{Result: f.result}})
 }
 
 // event converts a notification; nil if the caller does not want it. What does
 // not fit the event meant for it is handed over as it is.
-func (f follower) event(msg jsonrpc.Message) *mcpbridgev1.CallToolStreamResponse {
+func (f *follower) event(msg jsonrpc.Message) *mcpbridgev1.CallToolStreamResponse {
 	switch msg.Method {
 	case "notifications/progress":
 		p := new(mcpbridgev1.Progress)
@@ -120,7 +160,7 @@ func (f follower) event(msg jsonrpc.Message) *mcpbridgev1.CallToolStreamResponse
 }
 
 // ownToken puts the caller's progress token in the place of the bridge's.
-func (f follower) ownToken(params []byte) []byte {
+func (f *follower) ownToken(params []byte) []byte {
 	out := []byte{'{'}
 	_ = rawjson.Object(params, func(key, v []byte) error {
 		if string(key) == "progressToken" {

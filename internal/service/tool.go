@@ -8,6 +8,7 @@ import (
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
 )
 
 // ListTools implements McpServiceServer.
@@ -31,7 +32,7 @@ func (s *Service) CallTool(ctx context.Context, req *mcpbridgev1.CallToolRequest
 func (s *Service) callTool(ctx context.Context, c *mcp.Call, req toolRequest) (*mcpbridgev1.CallToolResponse, error) {
 	resp := new(mcpbridgev1.CallToolResponse)
 	_, err := s.do(ctx, call{target: req.GetTarget(), timeout: req.GetTimeout(), tool: req.GetName()},
-		func(ctx context.Context, session *mcp.Session) error {
+		func(ctx context.Context, session *pool.Live) error {
 			result, err := session.Call(ctx, c)
 			if err != nil {
 				return err
