@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/grpclog"
 
 	"github.com/mcpbridge/mcpbridge/internal/config"
 	"github.com/mcpbridge/mcpbridge/internal/gateway"
@@ -44,6 +45,9 @@ func serve(ctx context.Context, args []string) error {
 		return err
 	}
 	log := telemetry.NewLogger(os.Stderr, cfg.Log.Level, logJSON(cfg.Log.Format, os.Stderr))
+	// The gRPC libraries log by a global logger, to stderr.
+	debug := slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(debug, debug, debug))
 	defer raiseHeapFloor()()
 	b, err := newBridge(ctx, cfg, log)
 	if err != nil {

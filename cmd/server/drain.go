@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -57,10 +58,14 @@ func (b *bridge) stopListening() <-chan struct{} {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		if err := b.rest.Shutdown(context.Background()); err != nil {
-			b.log.Debug("REST listener", "error", err)
-		}
-		b.grpc.GracefulStop()
+		var both sync.WaitGroup
+		both.Go(b.grpc.GracefulStop)
+		both.Go(func() {
+			if err := b.rest.Shutdown(context.Background()); err != nil {
+				b.log.Debug("REST listener", "error", err)
+			}
+		})
+		both.Wait()
 	}()
 	return finished
 }

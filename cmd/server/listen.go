@@ -19,7 +19,7 @@ func listen(cfg *config.Config) (l listeners, err error) {
 		to   *net.Listener
 	}{{"grpc.addr", cfg.GRPC.Addr, &l.grpc}, {"http.addr", cfg.HTTP.Addr, &l.rest}, {"admin.addr", cfg.Admin.Addr, &l.admin}} {
 		network, address := each.addr.Listen()
-		if *each.to, err = net.Listen(network, address); err != nil {
+		if *each.to, err = net.Listen(network, address); err != nil { //nolint:noctx // it does not wait
 			l.close()
 			return l, fmt.Errorf("%s: %w; choose another address, or stop what uses this one", each.key, err)
 		}

@@ -50,7 +50,6 @@ func newGRPC(cfg *config.Config, trace stats.Handler, i *service.Interceptor, sv
 			Time: keepaliveTime, Timeout: keepaliveTimeout, MaxConnectionIdle: maxConnectionIdle,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
-		grpc.SharedWriteBuffer(true),
 	)
 	mcpbridgev1.RegisterMcpServiceServer(s, svc)
 	healthv1.RegisterHealthServer(s, h.server)

@@ -130,6 +130,7 @@ func (u *upstreams) clientOptions(s config.Server, log *slog.Logger) mcp.Options
 		ClientInfo:          mcp.Implementation{Name: "mcpbridge", Version: version()},
 		ProbeTimeout:        u.cfg.Connect.ProbeTimeout,
 		CallNotifications:   u.cfg.Limits.CallNotifications,
+		Shared:              s.Shared,
 		WithoutTraceContext: !s.TraceContext,
 		Propagator:          propagator(s),
 		CaptureContent:      u.cfg.Telemetry.CaptureArguments,
