@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -77,7 +78,7 @@ func (x expander) variable(body string) (string, error) {
 			"write the default as plain text", name)
 	}
 	if !isVariable(name) {
-		return "", fmt.Errorf("has a ${...} that is none of ${NAME}, ${NAME:-default}, ${env:NAME}, ${file:/path}, " +
+		return "", errors.New("has a ${...} that is none of ${NAME}, ${NAME:-default}, ${env:NAME}, ${file:/path}, " +
 			"${userHome}, ${workspaceFolder}; write \"$${\" for a literal \"${\"")
 	}
 	value, set := x.vars[name]

@@ -15,6 +15,12 @@ To serve your own, name the file your editor or assistant already has:
 
   mcpbridge --mcp-config ~/.cursor/mcp.json
 
+Other commands:
+
+  mcpbridge check    read the configuration and say what is wrong with it
+  mcpbridge health   ask a running bridge how it is
+  mcpbridge version  say which version this is
+
 Flags:
 `
 

@@ -74,7 +74,7 @@ func stringLength(data []byte) int {
 // commentLength does the same for a comment, and returns 1 for a slash that
 // begins none.
 func commentLength(data []byte) int {
-	end := ""
+	var end string
 	switch {
 	case bytes.HasPrefix(data, []byte("//")):
 		end = "\n"
@@ -110,7 +110,7 @@ func (t *jsonTree) convert(v hujson.Value) node {
 		n.kind = mapping
 		for _, member := range v.Members {
 			line := t.lineOf(member.Name)
-			key := member.Name.Value.(hujson.Literal).String()
+			key := member.Name.Value.(hujson.Literal).String() //nolint:forcetypeassert // a member's name is a literal
 			n.fields = append(n.fields, field{key: key, line: line, value: t.convert(member.Value)})
 		}
 	case *hujson.Array:

@@ -160,7 +160,7 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 			"my.server": {
 				Type: TypeHTTP, URL: NewSecret("https://own.example.com/mcp"),
 				Protocol: "2025-06-18", Shared: true, Timeout: 5 * time.Second, IdleTimeout: 9 * time.Second,
-				MaxMessageBytes: 2 * mib, TrustHints: true, Trust503: true, Baggage: true,
+				MaxMessageBytes: 2 * mib, Baggage: true,
 			},
 		},
 	}

@@ -35,8 +35,9 @@ func (k kind) String() string {
 		return "list"
 	case mapping:
 		return "mapping"
+	default:
+		return "empty value"
 	}
-	return "empty value"
 }
 
 func textNode(text string) node { return node{kind: scalar, text: text} }

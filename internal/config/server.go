@@ -27,8 +27,6 @@ type Server struct {
 	IdleTimeout     time.Duration // 0 is Idle.Stdio or Idle.HTTP
 	MaxMessageBytes int64         // 0 is Limits.MessageBytes
 	RepeatableTools []string      // tools whose calls may be sent twice
-	TrustHints      bool          // believe readOnlyHint and idempotentHint
-	Trust503        bool          // 503 with Retry-After means "not run"
 	TraceContext    bool          // send traceparent and tracestate
 	Baggage         bool          // send baggage
 }

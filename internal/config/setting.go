@@ -91,7 +91,7 @@ func processSettings(c *Config) []setting {
 		{key: "log.format", flag: true, value: choice(&c.Log.Format, LogAuto, LogJSON, LogText),
 			help: "json, text, or auto: text on a terminal and JSON elsewhere."},
 		{key: "shutdown.pre_stop", value: duration(&c.Shutdown.PreStop, 0),
-			help: "Time to keep serving after readiness went false, for a load balancer to notice. "+
+			help: "Time to keep serving after readiness went false, for a load balancer to notice. " +
 				"5s when other machines are served."},
 		{key: "shutdown.grace", value: duration(&c.Shutdown.Grace, 0),
 			help: "Time for calls in flight to finish, then they are cancelled."},
@@ -183,10 +183,6 @@ func serverSettings(s *Server) []setting {
 			help: "Largest message from it; 0 is `limits.message_bytes`, which is also the most."},
 		{key: "repeatable_tools", sep: listSep, value: names(&s.RepeatableTools),
 			help: "Tools that do no harm when they run twice, so that a call may be repeated after a lost connection."},
-		{key: "trust_hints", value: boolean(&s.TrustHints),
-			help: "Believe `readOnlyHint` and `idempotentHint` of its tools, as if they were in `repeatable_tools`."},
-		{key: "trust_503", value: boolean(&s.Trust503),
-			help: "A 503 with Retry-After means that the tool did not run."},
 		{key: "trace_context", value: boolean(&s.TraceContext),
 			help: "Send it `traceparent` and `tracestate`."},
 		{key: "baggage", value: boolean(&s.Baggage),

@@ -77,8 +77,9 @@ func (t *yamlTree) convert(y *yaml.Node, depth int) (node, error) {
 			n.items = append(n.items, converted)
 		}
 		return n, nil
+	default:
+		return t.convertMapping(y, depth)
 	}
-	return t.convertMapping(y, depth)
 }
 
 func (t *yamlTree) convertMapping(y *yaml.Node, depth int) (node, error) {
