@@ -27,7 +27,7 @@ func (b *bridge) drain(stopped, failed context.Context) error {
 	if failed.Err() != nil {
 		cut()
 	}
-	b.log.Info("draining", "pre_stop", b.cfg.Shutdown.PreStop, "grace", b.cfg.Shutdown.Grace)
+	b.log.Info("draining", "pre_stop", b.cfg.Shutdown.PreStop.String(), "grace", b.cfg.Shutdown.Grace.String())
 	b.health.drain()
 	pause(ctx, b.cfg.Shutdown.PreStop)
 
@@ -38,7 +38,7 @@ func (b *bridge) drain(stopped, failed context.Context) error {
 	select {
 	case <-finished:
 	case <-grace.Done():
-		b.log.Warn("calls are cut off", "grace", b.cfg.Shutdown.Grace)
+		b.log.Warn("calls are cut off", "grace", b.cfg.Shutdown.Grace.String())
 	}
 	return b.closeParts(context.WithoutCancel(ctx))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path"
 	"runtime/debug"
 	"sync/atomic"
 
@@ -88,7 +89,7 @@ func recovered(f func() error) (err error) {
 
 // refuse makes the status of an error, with its trailers, and logs it.
 func (i *Interceptor) refuse(ctx context.Context, method string, err error, trailer func(metadata.MD)) error {
-	st := statusOf(err)
+	st := statusOf(whole(method, err))
 	reason, delivery := "", ""
 	for _, d := range st.Details() {
 		if info, ok := d.(*errdetails.ErrorInfo); ok {
@@ -106,6 +107,15 @@ func (i *Interceptor) refuse(ctx context.Context, method string, err error, trai
 		slog.String("method", method), slog.String("code", st.Code().String()),
 		slog.String("reason", reason), slog.String("delivery", delivery), slog.Any("error", err))
 	return st.Err()
+}
+
+// whole gives the RPCs that are not written yet, whose answer is generated, an
+// error like all others.
+func whole(method string, err error) error {
+	if st, ok := status.FromError(err); ok && st.Code() == codes.Unimplemented && len(st.Details()) == 0 {
+		return &unsupportedError{What: path.Base(method)}
+	}
+	return err
 }
 
 // levelOf: what the bridge is to blame for is an error, what a server is to
