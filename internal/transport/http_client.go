@@ -1,0 +1,62 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+// What NewHTTPClient sets.
+const (
+	dialTimeout         = 5 * time.Second
+	handshakeTimeout    = 5 * time.Second
+	idleTimeout         = 90 * time.Second
+	idlePerHost         = 256
+	responseHeaderBytes = 64 << 10
+	// An HTTP/2 connection that is silent for h2Silence is asked for a sign of
+	// life, and given up after h2Answer without one.
+	h2Silence = 30 * time.Second
+	h2Answer  = 15 * time.Second
+)
+
+// NewHTTPClient returns a connection pool for any number of dialers. Every
+// connection that it makes passes guard; nil allows all. config, which may be
+// nil, holds roots and client certificates; TLS is 1.2 at least. HTTP/2 is used
+// where a server offers it over TLS.
+//
+// It follows no redirect, keeps no cookie, asks for no compression and ignores
+// the proxy settings of the environment. It sets no bound on how long a server
+// takes to answer: contexts do. To close it, call CloseIdleConnections after
+// its last user is gone.
+func NewHTTPClient(guard *Guard, config *tls.Config) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout, ControlContext: guard.Control}
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return fresh(c), nil
+		},
+		TLSClientConfig:        secured(config),
+		TLSHandshakeTimeout:    handshakeTimeout,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: h2Silence, PingTimeout: h2Answer},
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    idlePerHost,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: responseHeaderBytes,
+	}
+}
+
+// secured returns a copy of config, which may be nil, with our minimum version.
+func secured(config *tls.Config) *tls.Config {
+	if config == nil {
+		config = new(tls.Config)
+	}
+	config = config.Clone()
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	return config
+}
