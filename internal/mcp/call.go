@@ -95,21 +95,24 @@ func Complete(c Completion) *Call {
 // A List names one of the paginated lists of a server.
 type List struct {
 	method string
-	// Member is the member of the result that holds the items.
-	Member string
+	// Member is the member of the result that holds the items, key the member of
+	// an item that tells it from the others.
+	Member, key string
 }
 
 // ListTools is the list of tools.
-func ListTools() List { return List{methodToolsList, "tools"} }
+func ListTools() List { return List{methodToolsList, "tools", "name"} }
 
 // ListResources is the list of resources.
-func ListResources() List { return List{methodResourcesList, "resources"} }
+func ListResources() List { return List{methodResourcesList, "resources", "uri"} }
 
 // ListResourceTemplates is the list of resource templates.
-func ListResourceTemplates() List { return List{methodTemplatesList, "resourceTemplates"} }
+func ListResourceTemplates() List {
+	return List{methodTemplatesList, "resourceTemplates", "uriTemplate"}
+}
 
 // ListPrompts is the list of prompts.
-func ListPrompts() List { return List{methodPromptsList, "prompts"} }
+func ListPrompts() List { return List{methodPromptsList, "prompts", "name"} }
 
 // Page asks for one page. A nil cursor asks for the first; an empty cursor is a
 // cursor like any other.

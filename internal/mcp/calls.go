@@ -37,8 +37,8 @@ func (c *calls) add(id int64, notify func(jsonrpc.Message), limit int) (forget f
 	}
 	c.watched[id] = w
 	return func() {
-		c.leave()
 		c.mu.Lock()
+		c.inFlight--
 		delete(c.watched, id)
 		c.mu.Unlock()
 		w.mu.Lock()

@@ -22,7 +22,8 @@ type verdict struct {
 	result []byte
 	// late yields the answer to a probe that is still out, for stepLegacy.
 	late <-chan verdict
-	// err is why there is no session, for stepFail.
+	// err is why there is no session, for stepFail, and how the server ended, for
+	// stepRespawn.
 	err error
 }
 
@@ -55,7 +56,7 @@ func classify(resp *transport.Response, err error, stream bool) verdict {
 	case err != nil:
 		return classifyFailure(err, stream)
 	case resp.Error != nil && resp.Status >= 500:
-		return failed(resp.Error)
+		return failed(unavailable(resp))
 	case resp.Error != nil && resp.Error.Code == codeUnsupportedVersion:
 		return classifyUnsupported(resp.Error)
 	case resp.Error != nil:
@@ -64,6 +65,12 @@ func classify(resp *transport.Response, err error, stream bool) verdict {
 		return toLegacy()
 	}
 	return classifyResult(resp.Result)
+}
+
+// unavailable is the error of a server whose 5xx answer holds a JSON-RPC error:
+// it says nothing of what the server can do.
+func unavailable(resp *transport.Response) error {
+	return &transport.Error{Kind: transport.KindStatus, Status: resp.Status, Delivery: transport.Unknown, Err: resp.Error}
 }
 
 func classifyResult(result []byte) verdict {
@@ -113,7 +120,7 @@ func classifyFailure(err error, stream bool) verdict {
 	case te.Kind == transport.KindStatus && refused, te.Kind == transport.KindSessionLost:
 		return toLegacy()
 	case stream && (te.Kind == transport.KindExited || te.Kind == transport.KindLost):
-		return verdict{step: stepRespawn, version: legacyVersions[0]}
+		return verdict{step: stepRespawn, version: legacyVersions[0], err: err}
 	}
 	return failed(err)
 }

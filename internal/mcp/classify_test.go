@@ -60,7 +60,7 @@ func TestClassify(t *testing.T) {
 			if v.step != tt.step || tt.step != stepFail && v.version != tt.version {
 				t.Errorf("got step %d, version %q; want %d, %q", v.step, v.version, tt.step, tt.version)
 			}
-			if (v.err != nil) != (v.step == stepFail) {
+			if (v.err != nil) != (v.step == stepFail || v.step == stepRespawn) {
 				t.Errorf("step %d with error %v", v.step, v.err)
 			}
 		})

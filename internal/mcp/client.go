@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
@@ -17,9 +19,20 @@ type Client struct {
 	dialer transport.Dialer
 	opts   Options
 	inst   *instruments
-	// legacyUntil is until when, in Unix nanoseconds, the server is taken for a
-	// legacy one without a probe.
-	legacyUntil *atomic.Int64
+	// other is the client of the dialer's other way to the server, nil if it has
+	// none.
+	other *Client
+	*knowledge
+}
+
+// knowledge is what the clients of one server have learnt of it. Times are in
+// Unix nanoseconds.
+type knowledge struct {
+	// legacyUntil is until when the server is taken for a legacy one without a
+	// probe.
+	legacyUntil atomic.Int64
+	// otherUntil is until when the server is at once reached the other way.
+	otherUntil atomic.Int64
 }
 
 // legacyMemory bounds how long a server is believed to be legacy: one that was
@@ -29,38 +42,68 @@ const legacyMemory = time.Hour
 // NewClient returns a client of the server that d reaches.
 func NewClient(d transport.Dialer, o Options) *Client {
 	o = o.WithDefaults()
-	return &Client{dialer: d, opts: o, inst: newInstruments(o), legacyUntil: new(atomic.Int64)}
+	return (&Client{dialer: d, opts: o, inst: newInstruments(o), knowledge: new(knowledge)}).withFallback()
 }
 
 // As returns a client of the same server that introduces itself differently.
 func (c *Client) As(info Implementation) *Client {
 	as := *c
 	as.opts.ClientInfo = info
+	if c.other != nil {
+		as.other = c.other.As(info)
+	}
 	return &as
 }
 
-// Peer describes the server's end.
-func (c *Client) Peer() transport.Peer { return c.dialer.Peer() }
+// Peer describes the server's end, as it is reached as far as is known.
+func (c *Client) Peer() transport.Peer {
+	if c.elsewhere() {
+		return c.other.Peer()
+	}
+	return c.dialer.Peer()
+}
 
 // Connect opens a session. It finds out the server's era with server/discover,
 // unless the protocol is pinned or the server is known for a legacy one, and
 // falls back as the specification's compatibility matrix says (spec
-// 2026-07-28, basic/versioning). ctx bounds the opening, not the session's life.
+// 2026-07-28, basic/versioning). If the dialer knows another way to the server,
+// and the server refuses this one, it takes the other. ctx bounds the opening,
+// not the session's life.
 //
 // Its errors are [*transport.Error] where the server could not be reached or
 // said nothing of its era, and [*IncompatibleError] otherwise.
 func (c *Client) Connect(ctx context.Context) (*Session, error) {
+	if c.other != nil {
+		return c.connectEither(ctx)
+	}
+	return c.connectHere(ctx)
+}
+
+// connectHere opens a session the dialer's own way.
+func (c *Client) connectHere(ctx context.Context) (*Session, error) {
 	remembered := c.opts.Protocol == "" && time.Now().UnixNano() < c.legacyUntil.Load()
 	s, err := c.connect(ctx, remembered)
-	var mismatch *IncompatibleError
-	if remembered && errors.As(err, &mismatch) {
-		c.legacyUntil.Store(0)
+	if remembered && contradicts(err, c.dialer.Peer()) {
+		remembered = false
 		s, err = c.connect(ctx, false)
 	}
-	if err == nil && s.info.Era == EraLegacy {
-		c.legacyUntil.Store(time.Now().Add(legacyMemory).UnixNano())
+	// Only what was found out just now is remembered: a server that is never
+	// asked again would be taken for a legacy one for ever.
+	if err == nil && !remembered && s.info.Era == EraLegacy {
+		c.rememberLegacy()
 	}
 	return s, err
+}
+
+func (c *Client) rememberLegacy() {
+	c.legacyUntil.Store(time.Now().Add(legacyMemory).UnixNano())
+}
+
+// contradicts reports whether a failed initialize speaks against the server
+// being a legacy one.
+func contradicts(err error, p transport.Peer) bool {
+	var mismatch *IncompatibleError
+	return err != nil && (errors.As(err, &mismatch) || classifyFailure(err, p.Stream).step != stepFail)
 }
 
 func (c *Client) connect(ctx context.Context, knownLegacy bool) (*Session, error) {
@@ -89,12 +132,27 @@ func (c *Client) connect(ctx context.Context, knownLegacy bool) (*Session, error
 func (c *Client) dial(ctx context.Context) (*Session, error) {
 	s := &Session{opts: &c.opts, inst: c.inst, peer: c.dialer.Peer(), dialled: make(chan struct{})}
 	s.current.Store(noEra())
+	s.nextID.Store(beforeFirstID(s.peer))
 	tr, err := c.dialer.Dial(ctx, s.receive)
 	if err == nil {
 		s.tr = tr
 	}
 	close(s.dialled)
 	return s, err
+}
+
+// maxFirstID keeps ids within 32 bits, which is all that some servers have.
+const maxFirstID = 1 << 30
+
+// beforeFirstID returns the number that the ids of a session follow. A gateway
+// that runs one server for all of its clients may send what one of them is
+// answered, or told of its progress, to all: ids that differ from session to
+// session keep them apart.
+func beforeFirstID(p transport.Peer) int64 {
+	if p.Stream && p.Network == "tcp" {
+		return rand.Int64N(maxFirstID) //nolint:gosec // it is no secret
+	}
+	return 0
 }
 
 // discard closes a session that is not to be used.
@@ -118,10 +176,13 @@ func (c *Client) plan(ctx context.Context, s *Session, knownLegacy bool) verdict
 		return toLegacy()
 	}
 	v := s.probe(ctx)
-	if pin != "" && v.step != stepModern && v.step != stepFail {
-		return failed(&IncompatibleError{Problem: "the protocol is pinned to " + pin + ", which the server does not speak"})
+	switch {
+	case pin == "" || v.step == stepModern || v.step == stepFail:
+		return v
+	case v.step == stepRespawn: // which is no word on what the server speaks
+		return failed(v.err)
 	}
-	return v
+	return failed(&IncompatibleError{Problem: "the protocol is pinned to " + pin + ", which the server does not speak"})
 }
 
 func (c *Client) finish(ctx context.Context, s *Session, v verdict) error {
@@ -131,6 +192,22 @@ func (c *Client) finish(ctx context.Context, s *Session, v verdict) error {
 	case stepModern:
 		s.settle(newModern(v.version, s.opts, s.stream()), readDiscover(v.version, v.result))
 		return nil
+	case stepRespawn:
+		return c.revive(ctx, s, v)
+	default:
+		return s.initialize(ctx, v)
 	}
-	return s.initialize(ctx, v)
+}
+
+// revive opens a session with a process that follows one which did not survive
+// the probe. It is taken for a legacy server, that cannot bear to be probed. If
+// it says itself that it is a modern one, the first was killed by something
+// else, and the new one is probed.
+func (c *Client) revive(ctx context.Context, s *Session, v verdict) error {
+	err := s.initialize(ctx, v)
+	var refusal *jsonrpc.Error
+	if errors.As(err, &refusal) && refusal.Code == codeUnsupportedVersion && classifyUnsupported(refusal).step == stepRepeat {
+		return c.finish(ctx, s, s.probe(ctx))
+	}
+	return err
 }

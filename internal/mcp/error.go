@@ -19,6 +19,8 @@ type IncompatibleError struct {
 	Problem string
 	// Supported are the revisions that the server named, if it did.
 	Supported []string
+	// Status is the HTTP status that its refusal came with, 0 if there was none.
+	Status int
 	// Err is the server's JSON-RPC error, if it answered with one.
 	Err error
 }

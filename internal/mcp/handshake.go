@@ -12,7 +12,7 @@ var errSilent = errors.New("the server did not answer in time")
 
 // stream tells pipes and sockets, on which all messages share one channel, from
 // HTTP.
-func (s *Session) stream() bool { return s.peer.Protocol != "http" }
+func (s *Session) stream() bool { return s.peer.Stream }
 
 // settle ends the handshake.
 func (s *Session) settle(e era, info Info) {
@@ -101,8 +101,11 @@ func (s *Session) openLegacy(ctx context.Context, version string) error {
 	if err != nil {
 		return err
 	}
-	if resp.Error != nil {
-		return &IncompatibleError{Problem: "the server refused initialize", Err: resp.Error}
+	switch {
+	case resp.Error != nil && resp.Status >= 500:
+		return unavailable(resp)
+	case resp.Error != nil:
+		return &IncompatibleError{Problem: "the server refused initialize", Status: resp.Status, Err: resp.Error}
 	}
 	info, err := readInitialize(resp.Result)
 	if err != nil {

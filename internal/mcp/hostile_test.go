@@ -32,7 +32,7 @@ func refusesToConnect() map[string]string {
 func TestHonesty(t *testing.T) {
 	t.Parallel()
 	for _, mode := range hostile.Modes() {
-		for kind, exists := range map[string]bool{"stdio": mode.Stdio, "HTTP": mode.HTTP} {
+		for kind, exists := range map[string]bool{"stdio": mode.Stdio, "HTTP": mode.HTTP, "SSE": mode.Stdio, "WebSocket": mode.Stdio} {
 			if !exists {
 				continue
 			}
@@ -44,8 +44,11 @@ func TestHonesty(t *testing.T) {
 				defer cancel()
 				s, err := mcp.NewClient(d, mcp.Options{ProbeTimeout: time.Second, InitializeTimeout: 5 * time.Second}).Connect(ctx)
 				want := refusesToConnect()[mode.Name]
-				if mode.Name == "silent-discover" && kind == "HTTP" {
+				switch {
+				case mode.Name == "silent-discover" && kind == "HTTP":
 					want = "canceled" // silence over HTTP is no sign of age
+				case mode.Name == "exit-at-once" && kind != "stdio":
+					want = "lost"
 				}
 				if want != "" || err != nil {
 					if err == nil || want == "" || !strings.Contains(err.Error(), want) {
@@ -68,8 +71,12 @@ func TestHonesty(t *testing.T) {
 func hostileDialer(t *testing.T, kind string, o hostile.Options) transport.Dialer {
 	t.Helper()
 	limits := transport.Limits{MessageBytes: 1 << 20}
-	if kind == "stdio" {
-		c := hostile.Command(t, o)
+	switch c := hostile.Command(t, o); kind {
+	case "SSE":
+		return dialSSE(t, transport.SSEConfig{URL: overSSE(t, c), Limits: limits})
+	case "WebSocket":
+		return dialSocket(t, transport.WebSocketConfig{URL: overWebSocket(t, c), Limits: limits})
+	case "stdio":
 		return transport.NewStdio(transport.StdioConfig{
 			Command: c.Path, Args: c.Args, Env: c.Env, Limits: limits, StopGrace: 200 * time.Millisecond, TermGrace: 200 * time.Millisecond,
 		})

@@ -33,19 +33,19 @@ func (l ListLimits) WithDefaults() ListLimits {
 	return l
 }
 
-// ListPage gets one page of a list and passes its result to add. It returns the
-// cursor of the next page, nil if this was the last.
-func (s *Session) ListPage(ctx context.Context, l List, cursor *string, meta []byte, add func(page []byte) error) (next *string, err error) {
+// ListPage gets one page of a list. A nil cursor asks for the first. It returns
+// the cursor of the next page, nil if this was the last.
+func (s *Session) ListPage(ctx context.Context, l List, cursor *string, meta []byte) (page *Result, next *string, err error) {
 	c := l.Page(cursor)
 	c.Meta = meta
-	result, err := s.Call(ctx, c)
+	page, err = s.Call(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if items := rawjson.Get(result.JSON, l.Member); len(items) == 0 || items[0] != '[' {
-		return nil, &ResultError{Method: c.Method, Problem: "it has no list of " + l.Member}
+	if items := rawjson.Get(page.JSON, l.Member); len(items) == 0 || items[0] != '[' {
+		return nil, nil, &ResultError{Method: c.Method, Problem: "it has no list of " + l.Member}
 	}
-	return nextCursor(result.JSON), add(result.JSON)
+	return page, nextCursor(page.JSON), nil
 }
 
 // nextCursor: only an absent cursor or null ends a list; an empty one is a
@@ -58,24 +58,28 @@ func nextCursor(result []byte) *string {
 	return &cursor
 }
 
-// ListAll walks a list from its beginning to its end and passes each page to
-// add.
-func (s *Session) ListAll(ctx context.Context, l List, meta []byte, limits ListLimits, add func(page []byte) error) error {
-	w := walk{limits: limits.WithDefaults(), member: l.Member, seen: make(map[string]bool), add: add}
+// ListAll walks a list from its beginning to its end and returns it as if it
+// had come on one page.
+func (s *Session) ListAll(ctx context.Context, l List, meta []byte, limits ListLimits) (*Result, error) {
+	w := walk{list: l, limits: limits.WithDefaults(), cursors: make(map[string]bool), names: make(map[string]bool)}
 	var cursor *string
 	for {
-		next, err := s.ListPage(ctx, l, cursor, meta, w.page)
-		switch {
-		case err != nil && s.leaked(cursor, err):
-			return nil
-		case err != nil:
-			return err
-		case next == nil || s.leaked(next, nil) && w.seen[*next]:
-			return nil
-		case w.seen[*next]:
-			return &ResultError{Method: l.method, Problem: "the same cursor came twice"}
+		page, next, err := s.ListPage(ctx, l, cursor, meta)
+		if err != nil && s.leaked(cursor, err) {
+			return w.result(), nil
 		}
-		w.seen[*next] = true
+		if err == nil {
+			err = w.add(page.JSON)
+		}
+		switch {
+		case err != nil:
+			return nil, err
+		case next == nil || s.leaked(next, nil) && w.cursors[*next]:
+			return w.result(), nil
+		case w.cursors[*next]:
+			return nil, &ResultError{Method: l.method, Problem: "the same cursor came twice"}
+		}
+		w.cursors[*next] = true
 		cursor = next
 	}
 }
@@ -89,33 +93,4 @@ func (s *Session) leaked(cursor *string, err error) bool {
 	}
 	var je *jsonrpc.Error
 	return err == nil || errors.As(err, &je) && je.Code == jsonrpc.CodeInvalidParams
-}
-
-// A walk counts what comes in against the limits.
-type walk struct {
-	limits              ListLimits
-	member              string
-	seen                map[string]bool
-	pages, items, bytes int
-	add                 func(page []byte) error
-}
-
-func (w *walk) page(result []byte) error {
-	w.pages++
-	w.bytes += len(result)
-	err := rawjson.Array(rawjson.Get(result, w.member), func([]byte) error {
-		w.items++
-		return nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case w.pages > w.limits.Pages:
-		return &LimitError{Limit: "limits.list_pages", Max: int64(w.limits.Pages)}
-	case w.items > w.limits.Items:
-		return &LimitError{Limit: "limits.list_items", Max: int64(w.limits.Items)}
-	case w.bytes > w.limits.Bytes:
-		return &LimitError{Limit: "limits.list_bytes", Max: int64(w.limits.Bytes)}
-	}
-	return w.add(result)
 }

@@ -75,6 +75,9 @@ type Options struct {
 	Capabilities json.RawMessage
 	// Protocol pins the protocol: a revision, or empty to find out.
 	Protocol string
+	// Shared says that calls of different principals share a session. A log
+	// message that does not say which call it belongs to is dropped then.
+	Shared bool
 	// ProbeTimeout bounds how long a server on a stream transport may be silent
 	// on the probe before it is taken for a legacy one. Default 10 s.
 	ProbeTimeout time.Duration

@@ -4,8 +4,9 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
 
 // The reserved keys of _meta (spec 2026-07-28, basic/index#meta).
@@ -41,7 +42,7 @@ func (s *Session) params(ctx context.Context, c *Call, id int64) []byte {
 		return c.Params
 	}
 	m.buf = append(m.buf, '}')
-	if rest := rawjson.Trim(c.Params); len(rest) > 2 {
+	if rest := rawjson.Trim(c.Params); len(rest) > 2 && len(rawjson.Trim(rest[1:len(rest)-1])) > 0 {
 		m.buf = append(m.buf, ',')
 		return append(m.buf, rest[1:]...)
 	}

@@ -19,7 +19,7 @@ func TestParams(t *testing.T) {
 	const head = `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"c","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}`
 	notify := func(jsonrpc.Message) {}
 	tests := map[string]struct {
-		ctx    context.Context //nolint:containedctx // a column of a table
+		ctx    context.Context
 		modern bool
 		call   Call
 		want   string
@@ -27,7 +27,7 @@ func TestParams(t *testing.T) {
 		"nothing to add":                 {ctx: t.Context(), call: Call{Params: []byte(`{"name":"x"}`)}, want: `{"name":"x"}`},
 		"no params at all":               {ctx: t.Context(), call: Call{}, want: ``},
 		"progress token":                 {ctx: t.Context(), call: Call{Params: []byte(`{"name":"x"}`), Notify: notify}, want: `{"_meta":{"progressToken":7},"name":"x"}`},
-		"empty params":                   {ctx: t.Context(), call: Call{Params: []byte(` { } `), Notify: notify}, want: `{"_meta":{"progressToken":7}, }`},
+		"empty params":                   {ctx: t.Context(), call: Call{Params: []byte(` { } `), Notify: notify}, want: `{"_meta":{"progressToken":7}}`},
 		"trace context":                  {ctx: traced, call: Call{}, want: `{"_meta":{` + parent + `}}`},
 		"the caller's members":           {ctx: t.Context(), call: Call{Meta: []byte(`{"a":1.0,"progressToken":"mine","traceparent":"x"}`)}, want: `{"_meta":{"a":1.0}}`},
 		"modern":                         {ctx: t.Context(), modern: true, call: Call{Params: []byte(`{"uri":"u"}`)}, want: `{"_meta":{` + head + `},"uri":"u"}`},

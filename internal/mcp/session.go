@@ -118,6 +118,9 @@ const cancelGrace = 100 * time.Millisecond
 // request whose connection is gone and would then not recognise what is being
 // cancelled (spec 2025-11-25, basic/transports: a disconnect is not a cancel).
 func (s *Session) roundTrip(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	if ctx.Err() != nil { // detached, the transport would not notice
+		return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: transport.NotSent, Err: context.Cause(ctx)}
+	}
 	if !s.era().cancels() || ctx.Done() == nil {
 		return s.tr.RoundTrip(ctx, req)
 	}
@@ -138,11 +141,16 @@ func (s *Session) roundTrip(ctx context.Context, req *transport.Request) (*trans
 		abort(context.Cause(ctx))
 	})
 	resp, err := s.tr.RoundTrip(detached, req)
-	if stop() || err != nil {
+	if stop() {
 		return resp, err
 	}
-	// The server has answered to being cancelled; the caller is gone.
-	return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: transport.Unknown, Err: context.Cause(ctx)}
+	// The caller is gone. What the server made of being cancelled, an answer or
+	// an event stream that ends without one, is of no interest.
+	delivery := transport.Unknown
+	if err != nil {
+		delivery = DeliveryOf(err)
+	}
+	return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: delivery, Err: context.Cause(ctx)}
 }
 
 // cancel tells the server that the caller of a request has gone.
@@ -186,7 +194,7 @@ func (s *Session) receive(msg jsonrpc.Message, call int64) {
 		}
 	case call != 0:
 		s.calls.notify(call, msg)
-	case msg.Method == notificationMessage:
+	case msg.Method == notificationMessage && !s.opts.Shared:
 		s.calls.notifyOnly(msg)
 	default:
 		s.opts.Logger.Debug("notification dropped", "method", cut(msg.Method, 100))

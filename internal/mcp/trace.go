@@ -48,9 +48,12 @@ func durationBuckets() []float64 {
 	return []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300}
 }
 
-// maxNames bounds the tool and prompt names of one server on metrics: a server
-// chooses them, and each new one costs memory for good.
-const maxNames = 200
+// maxSets bounds the attribute sets of one server that name a tool or prompt:
+// callers and servers choose those names, and each new one costs memory for good.
+const maxSets = 200
+
+// other stands for what has no name of its own on a metric.
+const other = "_OTHER"
 
 // instruments make the span and the measurement of each operation with one
 // server.
@@ -162,21 +165,23 @@ func (o operation) describe(result *Result, err error, failure string) {
 
 // set returns the attributes of a measurement, built once for each combination.
 func (i *instruments) set(s *Session, c *Call, failure string) metric.MeasurementOption {
+	failure = metricFailure(failure)
 	key := setKey{method: c.Method, version: s.era().version(), failure: failure}
 	if c.Method == methodToolsCall || c.Method == methodPromptsGet {
 		key.name = c.Name
 	}
 	i.mu.RLock()
 	opt, ok := i.sets[key]
-	full := len(i.sets) >= maxNames
+	if !ok && key.name != "" && len(i.sets) >= maxSets {
+		key.name = other
+		opt, ok = i.sets[key]
+	}
 	i.mu.RUnlock()
 	if ok {
 		return opt
 	}
 	call := *c
-	if full {
-		call.Name, key.name = "_OTHER", "_OTHER"
-	}
+	call.Name = key.name
 	kv := s.attributes(&call)
 	if failure != "" {
 		kv = append(kv, attribute.String(attrErrorType, failure))
@@ -208,8 +213,18 @@ func errorType(result *Result, err error, method string) string {
 	case errors.As(err, &te):
 		return te.Kind.String()
 	default:
-		return "_OTHER"
+		return other
 	}
+}
+
+// metricFailure keeps error.type to words that are known beforehand: the codes
+// of JSON-RPC errors are the server's choice.
+func metricFailure(failure string) string {
+	code, err := strconv.ParseInt(failure, 10, 64)
+	if err != nil || code >= 100 && code <= 599 || code >= -32100 && code <= -32000 || code >= -32700 && code <= -32600 {
+		return failure
+	}
+	return other
 }
 
 func toolFailed(result []byte) bool {

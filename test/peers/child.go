@@ -4,8 +4,9 @@ import (
 	"context"
 	"testing"
 
-	"github.com/mcpbridge/mcpbridge/test/peers/child"
 	mcpsdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpbridge/mcpbridge/test/peers/child"
 )
 
 // childVariable marks a process as a stdio server of the Go SDK.
