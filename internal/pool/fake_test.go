@@ -26,6 +26,8 @@ type fakeDialer struct {
 	call func(ctx context.Context, f *fakeTransport, req *transport.Request) (*transport.Response, error)
 	// modern makes it a server of the modern era.
 	modern bool
+	// stubborn makes a transport close only when its time for that is over.
+	stubborn bool
 
 	dials atomic.Int64
 	open  atomic.Int64
@@ -79,7 +81,10 @@ func (f *fakeTransport) Send(context.Context, *transport.Message) error { return
 func (f *fakeTransport) Done() <-chan struct{}                          { return f.done }
 func (f *fakeTransport) Err() error                                     { return f.err }
 
-func (f *fakeTransport) Close(context.Context) error {
+func (f *fakeTransport) Close(ctx context.Context) error {
+	if f.dialer.stubborn {
+		<-ctx.Done()
+	}
 	f.dialer.open.Add(-1)
 	close(f.closed)
 	f.die(nil)

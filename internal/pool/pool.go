@@ -6,6 +6,7 @@ package pool
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -77,6 +78,9 @@ type Pool struct {
 	children   atomic.Int64
 	// background counts connects and closes under way.
 	background sync.WaitGroup
+	// closing bounds the closing of sessions: cut ends what is left of it.
+	closing context.Context //nolint:containedctx // lives as long as the pool does
+	cut     context.CancelFunc
 
 	// mu guards what follows. It is held before an Upstream's.
 	mu        sync.Mutex
@@ -150,6 +154,7 @@ func New(servers []*Server, o Options) *Pool {
 		sessions:  make(map[string]*Session),
 		expired:   make(map[string]tombstone),
 	}
+	p.closing, p.cut = context.WithCancel(context.Background())
 	for _, s := range servers {
 		p.servers[s.Name] = s
 	}
@@ -272,8 +277,14 @@ func (p *Pool) sweep(now time.Time) {
 	}
 }
 
+// cutTimeout is for what is cut to be gone: killed children have to be waited
+// for.
+const cutTimeout = 3 * time.Second
+
 // Close closes all sessions, in parallel, and waits until nothing of them is
-// left or ctx is done. Calls in flight fail, new ones get [ErrClosed].
+// left. When ctx is done the rest is cut, children with SIGKILL; it fails only
+// if something outlives even that. Calls in flight fail, new ones get
+// [ErrClosed].
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
@@ -289,10 +300,19 @@ func (p *Pool) Close(ctx context.Context) error {
 		p.background.Wait()
 		close(done)
 	}()
+	defer p.cut()
 	select {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+	}
+	p.cut()
+	timer := time.NewTimer(cutTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("close the sessions: %w", context.Cause(ctx))
 	}
 }

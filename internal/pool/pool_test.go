@@ -208,7 +208,7 @@ func TestLostSessionLetsCallsFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := true
 		d := &fakeDialer{}
-		d.call = func(ctx context.Context, f *fakeTransport, req *transport.Request) (*transport.Response, error) {
+		d.call = func(_ context.Context, f *fakeTransport, req *transport.Request) (*transport.Response, error) {
 			switch {
 			case req.Method == "tools/call":
 				select {
@@ -411,6 +411,27 @@ func TestClose(t *testing.T) {
 		}
 		if _, err := p.Shared("s", ""); !errors.Is(err, pool.ErrClosed) {
 			t.Errorf("a later target: %v", err)
+		}
+	})
+}
+
+// Close waits for what does not want to close, for as long as it is told to.
+func TestCloseCuts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{stubborn: true}
+		p := newPool(t, d, &pool.Server{}, pool.Options{CloseTimeout: time.Hour})
+		if _, err := ping(t.Context(), shared(t, p)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := p.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 5*time.Second || d.open.Load() != 0 {
+			t.Errorf("after %v %d transports are open", took, d.open.Load())
 		}
 	})
 }

@@ -309,7 +309,7 @@ func (u *Upstream) shutLocked(err error) {
 }
 
 func (u *Upstream) discard(s *mcp.Session) {
-	ctx, cancel := context.WithTimeout(context.Background(), u.pool.opts.CloseTimeout)
+	ctx, cancel := context.WithTimeout(u.pool.closing, u.pool.opts.CloseTimeout)
 	defer cancel()
 	if err := s.Close(ctx); err != nil {
 		u.pool.opts.Logger.Warn("session not closed cleanly", "server", u.server.Name, "error", err)
