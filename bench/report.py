@@ -6,9 +6,10 @@ import statistics
 import sys
 
 rows = {}
-for line in open(sys.argv[1], encoding="utf-8"):
-    row = json.loads(line)
-    rows.setdefault((row["label"], row["c"]), []).append(row)
+with open(sys.argv[1], encoding="utf-8") as file:
+    for line in file:
+        row = json.loads(line)
+        rows.setdefault((row["label"], row["c"]), []).append(row)
 
 
 def median(label, c, key):
@@ -33,9 +34,11 @@ for label, c in rows:
         f"| {median(label, c, 'p99_us'):,.0f} | {cpu(label, c):.0f} | {median(label, c, 'mid_rss_mib'):.0f} |"
     )
 
-idle = json.load(open(sys.argv[2], encoding="utf-8"))
-print(f"\n{idle['sessions']} idle sessions: {idle['rss_kib_each']:.1f} KiB each, "
-      f"{idle['open_us_each']:.0f} µs to open one\n")
+with open(sys.argv[2], encoding="utf-8") as file:
+    idle = json.load(file)
+print(f"\nAt rest {idle['rss_kib'] / 1024:.0f} MiB resident. {idle['sessions']} idle sessions: "
+      f"{idle['live_kib_each']:.1f} KiB and {idle['goroutines_each']:.1f} goroutines each, "
+      f"{idle['open_us_each']:.0f} µs to open one.\n")
 
 checks = [
     ("gRPC CallTool, CPU against nethttp", cpu("bridge gRPC", 64) / cpu("nethttp gRPC", 64), 1.5),

@@ -47,7 +47,7 @@ cat >"$work/mcp.json" <<JSON
 JSON
 start upstream "$work/upstream" -listen 127.0.0.1:7901
 await 7901
-start bridge "$work/mcpbridge" --mcp-config "$work/mcp.json" \
+start bridge env MCPBRIDGE_ADMIN_PPROF=true "$work/mcpbridge" --mcp-config "$work/mcp.json" \
 	--grpc-addr 127.0.0.1:7910 --http-addr 127.0.0.1:7911 --admin-addr 127.0.0.1:7912
 start nethttp "$work/passthru" -backend nethttp -url http://127.0.0.1:7901/mcp -listen 127.0.0.1:7920 -rest 127.0.0.1:7921
 start gosdk "$work/passthru" -backend gosdk -url http://127.0.0.1:7901/mcp -listen 127.0.0.1:7930 -rest 127.0.0.1:7931
@@ -72,6 +72,7 @@ for round in $(seq "$rounds"); do
 	load "bridge gRPC, Struct" "$bridge" -c 64 -mode bridge -json-text=false -target 127.0.0.1:7910
 	load "bridge gRPC, list of 100" "$bridge" -c 16 -mode bridge-list -target 127.0.0.1:7910
 done
-"$work/loadgen" -mode bridge-idle -sessions 1000 -target 127.0.0.1:7910 -pid "$bridge" >"$work/idle"
+"$work/loadgen" -mode bridge-idle -sessions 1000 -target 127.0.0.1:7910 -pid "$bridge" \
+	-admin http://127.0.0.1:7912 >"$work/idle"
 
 python3 "$root/bench/report.py" "$work/rows" "$work/idle"

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 
 var (
 	bridgeTarget = flag.String("bridge-target", "servers/up", "bridge modes: target of the calls")
+	admin        = flag.String("admin", "http://127.0.0.1:8081", "bridge-idle: admin address, with profiles on")
 	jsonText     = flag.Bool("json-text", true, "bridge modes: arguments and results as JSON text, not Struct")
 )
 
@@ -87,8 +91,9 @@ func listBridge() (func(int) (caller, error), func()) {
 	}, func() { done(); c.Close() }
 }
 
-// idleBridge opens -sessions sessions by Connect and keeps them until told to
-// end, reporting what the bridge (-pid) takes for each.
+// idleBridge opens -sessions sessions by Connect and reports what the bridge
+// (-pid, -admin) holds for each: live heap and stacks after a collection, which
+// is what a session costs, and resident memory, which garbage comes and goes in.
 func idleBridge() {
 	c, err := grpc.NewClient("passthrough:///"+*target, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -104,14 +109,49 @@ func idleBridge() {
 		}
 	}
 	connect() // so that one-off costs are not counted
-	time.Sleep(2 * time.Second)
-	before, began := measure(*pids), time.Now()
+	before, began := atRest(), time.Now()
 	for range *nsess {
 		connect()
 	}
-	took := time.Since(began)
-	time.Sleep(3 * time.Second)
-	after := measure(*pids)
-	fmt.Printf(`{"sessions":%d,"open_us_each":%.0f,"rss_kib_before":%d,"rss_kib_each":%.1f}`+"\n",
-		*nsess, float64(took.Microseconds())/float64(*nsess), before.rss, float64(after.rss-before.rss)/float64(*nsess))
+	took, after, n := time.Since(began), atRest(), float64(*nsess)
+	fmt.Printf(`{"sessions":%d,"open_us_each":%.0f,"live_kib_each":%.1f,"goroutines_each":%.1f,"rss_kib":%d}`+"\n",
+		*nsess, float64(took.Microseconds())/n, (after.live-before.live)/1024/n, (after.goroutines-before.goroutines)/n, before.rss)
+}
+
+// rest is what a bridge without calls holds.
+type rest struct {
+	live, goroutines float64
+	rss              int64 // KiB
+}
+
+// atRest has the bridge collect its garbage and reads what is left.
+func atRest() rest {
+	for range 3 {
+		get("/debug/pprof/heap?gc=1")
+		time.Sleep(time.Second)
+	}
+	values := make(map[string]float64)
+	for line := range strings.SplitSeq(get("/metrics"), "\n") {
+		if name, value, ok := strings.Cut(line, " "); ok {
+			values[name], _ = strconv.ParseFloat(value, 64)
+		}
+	}
+	return rest{
+		live:       values["go_memstats_heap_alloc_bytes"] + values["go_memstats_stack_inuse_bytes"],
+		goroutines: values["go_goroutines"],
+		rss:        measure(*pids).rss,
+	}
+}
+
+func get(path string) string {
+	resp, err := http.Get(*admin + path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		log.Fatalf("%s: HTTP %d, %v", path, resp.StatusCode, err)
+	}
+	return string(b)
 }
