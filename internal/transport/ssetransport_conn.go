@@ -140,7 +140,7 @@ func (c *sseConn) lose(e *Error) {
 
 // read is the goroutine that reads the stream.
 func (c *sseConn) read() {
-	defer c.body.Close()
+	defer func() { _ = c.body.Close() }()
 	for {
 		ev, err := c.events.Next()
 		switch {

@@ -27,7 +27,6 @@ type webSocketConn struct {
 
 	// pong holds what the server's last ping is to be answered with.
 	pong    chan string
-	hungUp  chan struct{} // closed when there is nothing more to read
 	workers sync.WaitGroup
 }
 
@@ -39,8 +38,9 @@ func newWebSocketConn(cfg *WebSocketConfig, conn *websocket.Conn, s *socket, r R
 			frame:  checkUTF8,
 		},
 		cfg: cfg, conn: conn, socket: s,
-		pong: make(chan string, 1), hungUp: make(chan struct{}),
+		pong: make(chan string, 1),
 	}
+	conn.SetReadLimit(c.limit())
 	conn.SetPingHandler(c.pinged)
 	s.upgraded(cfg.PingInterval + cfg.PongTimeout)
 	c.workers.Go(c.read)
@@ -69,14 +69,11 @@ func (c *webSocketConn) limit() int64 {
 func (c *webSocketConn) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.CloseTimeout)
 	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = c.conn.Close() }) // which ends whatever is waited for
+	defer stop()
 	if c.finish(&Error{Kind: KindClosed}) {
 		c.sayGoodbye(ctx)
 	}
-	select {
-	case <-c.hungUp:
-	case <-ctx.Done():
-	}
-	_ = c.conn.Close() // there may be nothing left to close
 	c.workers.Wait()
 	return nil
 }
@@ -98,7 +95,6 @@ func (c *webSocketConn) lose(e *Error) {
 // read is the goroutine that reads the connection. What still comes after the
 // transport has ended is of no interest, but the server's goodbye is behind it.
 func (c *webSocketConn) read() {
-	defer close(c.hungUp)
 	for {
 		text, err := c.next()
 		switch {

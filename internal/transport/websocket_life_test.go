@@ -100,7 +100,7 @@ func TestWebSocketKeepalive(t *testing.T) {
 			})
 			answerWebSocket(conn)
 		}},
-		"reads nothing": {after: 40 * time.Second, serve: func(conn *websocket.Conn) {
+		"reads nothing": {after: 40 * time.Second, serve: func(*websocket.Conn) {
 			time.Sleep(time.Hour)
 		}},
 	}
@@ -127,9 +127,14 @@ func TestWebSocketKeepalive(t *testing.T) {
 // A caller leaves when it wants to, however stuck the connection is; what was
 // not written yet was not sent.
 func TestWebSocketStuck(t *testing.T) {
-	inBubble(t, func(*websocket.Conn) { time.Sleep(time.Hour) }, func(t *testing.T, c *webSocketConn) {
+	serve := func(conn *websocket.Conn) {
+		time.Sleep(time.Second)
+		_, _, _ = conn.ReadMessage()
+		time.Sleep(time.Hour)
+	}
+	inBubble(t, serve, func(t *testing.T, c *webSocketConn) {
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		var callers sync.WaitGroup
 		trip := func(ctx context.Context, id int64, kind Kind, delivery Delivery, after time.Duration) {
@@ -142,16 +147,17 @@ func TestWebSocketStuck(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		trip(ctx, 1, KindCanceled, Unknown, time.Second) // the writer has it
-		trip(ctx, 2, KindCanceled, NotSent, time.Second)
-		trip(t.Context(), 3, KindLost, NotSent, 10*time.Second)
+		trip(ctx, 1, KindCanceled, Unknown, 2*time.Second) // read
+		trip(ctx, 2, KindCanceled, Unknown, 2*time.Second) // being written
+		trip(ctx, 3, KindCanceled, NotSent, 2*time.Second)
+		trip(t.Context(), 4, KindLost, NotSent, 11*time.Second)
 		callers.Wait()
 	})
 }
 
 // A message that was begun may have been sent, one that was not was not.
 func TestWebSocketBrokenWrite(t *testing.T) {
-	for name, read := range map[string]int{"nothing": 0, "a part": 100} {
+	for name, read := range map[string]int{"nothing": 0, "a part": 100, "all but a byte": 1007} {
 		t.Run(name, func(t *testing.T) {
 			taken := make(chan struct{})
 			serve := func(conn *websocket.Conn) {
@@ -219,7 +225,7 @@ func TestWebSocketClose(t *testing.T) {
 	tests := map[string]struct {
 		deaf   bool          // the server does not read
 		mute   bool          // the server does not agree to the end
-		within time.Duration // of the context; 0: no end
+		within time.Duration // of the context; 0: no end, -1: it has ended
 		after  time.Duration
 		code   int
 	}{
@@ -228,6 +234,7 @@ func TestWebSocketClose(t *testing.T) {
 		"not agreed, hurry": {mute: true, code: 1000, within: time.Second, after: time.Second},
 		"not read":          {deaf: true, after: 2 * time.Second},
 		"not read, hurry":   {deaf: true, within: time.Millisecond, after: time.Millisecond},
+		"not read, at once": {deaf: true, within: -1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -252,7 +259,10 @@ func TestWebSocketClose(t *testing.T) {
 			inBubble(t, serve, func(t *testing.T, c *webSocketConn) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				if tt.within > 0 {
+				switch {
+				case tt.within < 0:
+					cancel()
+				case tt.within > 0:
 					ctx, cancel = context.WithTimeout(ctx, tt.within)
 					defer cancel()
 				}

@@ -27,7 +27,7 @@ func (d *WebSocket) upgrade(ctx context.Context) (*websocket.Conn, *socket, erro
 		stop = context.AfterFunc(ctx, func() { _ = c.Close() })
 		return s, nil
 	}
-	conn, resp, err := dialer.DialContext(ctx, d.url.String(), d.header)
+	conn, resp, err := dialer.DialContext(ctx, d.url.String(), d.header) //nolint:bodyclose // the library has read it
 	stop()
 	if err != nil {
 		return nil, nil, upgradeError(resp, err)
