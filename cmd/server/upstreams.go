@@ -85,23 +85,19 @@ func (u *upstreams) dialer(s config.Server) (transport.Dialer, error) {
 	limits := transport.Limits{
 		MessageBytes: s.MaxMessageBytes, CallBytes: u.cfg.Limits.CallBytes, Depth: u.cfg.Limits.JSONDepth,
 	}
-	switch s.Type {
-	case config.TypeStdio:
+	if s.Type == config.TypeStdio {
 		return transport.NewStdio(transport.StdioConfig{
 			Command: s.Command, Args: s.Args, Env: environ(s.Env), Dir: s.Cwd, Limits: limits, Logger: u.log,
 		}), nil
-	case config.TypeHTTP:
-		header := make(http.Header, len(s.Headers))
-		for k, v := range s.Headers {
-			header.Set(k, v.Reveal())
-		}
-		return transport.NewHTTP(transport.HTTPConfig{
-			URL: s.URL.Reveal(), Header: header, Limits: limits, Logger: u.log,
-			Client: transport.Traced(u.trusted, propagator(s)),
-		})
-	default:
-		return nil, fmt.Errorf("type: %q is not supported yet; use stdio or http", s.Type)
 	}
+	header := make(http.Header, len(s.Headers))
+	for k, v := range s.Headers {
+		header.Set(k, v.Reveal())
+	}
+	return remote{
+		kind: s.Type, url: s.URL.Reveal(), header: header, limits: limits,
+		connections: u.trusted, propagator: propagator(s), log: u.log,
+	}.dialer()
 }
 
 // callerDialer makes the dialer of a transport that a caller brought.
@@ -110,7 +106,7 @@ func (u *upstreams) callerDialer(t service.CallerTransport) (transport.Dialer, e
 	limits := transport.Limits{
 		MessageBytes: u.cfg.Limits.MessageBytes, CallBytes: u.cfg.Limits.CallBytes, Depth: u.cfg.Limits.JSONDepth,
 	}
-	if len(t.Argv) > 0 {
+	if t.Kind == string(config.TypeStdio) {
 		return transport.NewStdio(transport.StdioConfig{
 			Command: t.Argv[0], Args: t.Argv[1:], Limits: limits, Logger: u.log,
 		}), nil
@@ -119,10 +115,10 @@ func (u *upstreams) callerDialer(t service.CallerTransport) (transport.Dialer, e
 	for k, v := range t.Header {
 		header.Set(k, v)
 	}
-	return transport.NewHTTP(transport.HTTPConfig{
-		URL: t.URL, Header: header, Limits: limits, Logger: u.log,
-		Client: transport.Traced(u.guarded, propagator(s)),
-	})
+	return remote{
+		kind: config.ServerType(t.Kind), url: t.URL, header: header, limits: limits,
+		connections: u.guarded, propagator: propagator(s), log: u.log,
+	}.dialer()
 }
 
 func (u *upstreams) clientOptions(s config.Server, log *slog.Logger) mcp.Options {

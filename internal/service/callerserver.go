@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"net/url"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
@@ -19,30 +20,32 @@ var (
 // callerServer makes a server of a transport that a caller brings, if the
 // operator's policy allows it.
 func (s *Service) callerServer(t *mcpbridgev1.TransportConfig) (*pool.Server, error) {
-	var ct CallerTransport
-	switch kind := t.GetTransport().(type) {
-	case *mcpbridgev1.TransportConfig_Stdio:
-		if err := s.allowCommand(kind.Stdio); err != nil {
-			return nil, err
-		}
-		ct.Argv = append([]string{kind.Stdio.GetCommand()}, kind.Stdio.GetArgs()...)
-	case *mcpbridgev1.TransportConfig_Http:
-		if err := s.allowURL(kind.Http.GetUrl()); err != nil {
-			return nil, err
-		}
-		ct.URL, ct.Header = kind.Http.GetUrl(), kind.Http.GetHeaders()
-	case *mcpbridgev1.TransportConfig_Sse:
-		return nil, &unsupportedError{What: "the transport sse"}
-	case *mcpbridgev1.TransportConfig_Websocket:
-		return nil, &unsupportedError{What: "the transport websocket"}
-	default:
-		return nil, &fieldError{Field: "transport", Problem: "names no transport"}
+	ct, err := s.callerTransport(t)
+	if err != nil {
+		return nil, err
 	}
 	dialer, err := s.opts.Dial(ct)
 	if err != nil {
 		return nil, &fieldError{Field: "transport", Problem: err.Error()}
 	}
 	return &pool.Server{Client: mcp.NewClient(dialer, s.opts.Client)}, nil
+}
+
+// callerTransport reads what the policy allows.
+func (s *Service) callerTransport(t *mcpbridgev1.TransportConfig) (CallerTransport, error) {
+	switch kind := t.GetTransport().(type) {
+	case *mcpbridgev1.TransportConfig_Stdio:
+		argv := append([]string{kind.Stdio.GetCommand()}, kind.Stdio.GetArgs()...)
+		return CallerTransport{Kind: "stdio", Argv: argv}, s.allowCommand(kind.Stdio)
+	case *mcpbridgev1.TransportConfig_Http:
+		return s.allowURL("http", kind.Http, transport.CheckURL)
+	case *mcpbridgev1.TransportConfig_Sse:
+		return s.allowURL("sse", kind.Sse, transport.CheckURL)
+	case *mcpbridgev1.TransportConfig_Websocket:
+		return s.allowURL("websocket", kind.Websocket, transport.CheckSocketURL)
+	default:
+		return CallerTransport{}, &fieldError{Field: "transport", Problem: "names no transport"}
+	}
 }
 
 // allowCommand: an environment and a directory of the caller's could turn an
@@ -58,13 +61,20 @@ func (s *Service) allowCommand(t *mcpbridgev1.StdioTransport) error {
 	return nil
 }
 
-func (s *Service) allowURL(raw string) error {
-	if err := required("transport.http.url", raw); err != nil {
-		return err
+// A urlTransport is any of the transports that have a URL.
+type urlTransport interface {
+	GetUrl() string
+	GetHeaders() map[string]string
+}
+
+// allowURL: check says what is a URL of that kind of transport.
+func (s *Service) allowURL(kind string, t urlTransport, check func(string) (*url.URL, error)) (CallerTransport, error) {
+	if err := required("transport."+kind+".url", t.GetUrl()); err != nil {
+		return CallerTransport{}, err
 	}
-	u, err := transport.CheckURL(raw)
+	u, err := check(t.GetUrl())
 	if err != nil || s.opts.Policy == nil || !s.opts.Policy.AllowsURL(u) {
-		return errURLForbidden
+		return CallerTransport{}, errURLForbidden
 	}
-	return nil
+	return CallerTransport{Kind: kind, URL: t.GetUrl(), Header: t.GetHeaders()}, nil
 }

@@ -44,12 +44,13 @@ type Policy interface {
 	AllowsCommand(argv []string) bool
 }
 
-// A CallerTransport is a transport that a caller brought to Connect: either of
-// the two.
+// A CallerTransport is a transport that a caller brought to Connect.
 type CallerTransport struct {
-	// Argv is a command and its arguments.
+	// Kind is stdio, http, sse or websocket.
+	Kind string
+	// Argv is the command of stdio and its arguments.
 	Argv []string
-	// URL is that of a Streamable HTTP endpoint, Header what to send to it.
+	// URL is where the others connect to, Header what they send there.
 	URL    string
 	Header map[string]string
 }
