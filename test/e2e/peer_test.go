@@ -115,6 +115,7 @@ func goSDK() program {
 // realServers are the servers that everything has to work with.
 func realServers() []peer {
 	const child, http = mcpbridgev1.Transport_TRANSPORT_STDIO, mcpbridgev1.Transport_TRANSPORT_HTTP
+	const sse, socket = mcpbridgev1.Transport_TRANSPORT_SSE, mcpbridgev1.Transport_TRANSPORT_WEBSOCKET
 	return []peer{
 		{
 			name: "everything/stdio", transport: child, version: legacyVersion, program: everything(),
@@ -147,6 +148,26 @@ func realServers() []peer {
 		{
 			name: "go-sdk/http-stateful", transport: http, version: legacyVersion, program: goSDK(),
 			entry: func(t *testing.T) entry { return overHTTP(peers.GoSDK(t, peers.GoSDKOptions{Stateful: true})) },
+		},
+		{
+			name: "everything/sse", transport: sse, version: legacyVersion, program: everything(),
+			entry: func(t *testing.T) entry { return entry{Type: "sse", URL: peers.EverythingSSE(t)} },
+		},
+		{
+			name: "everything/sse-found-out", transport: sse, version: legacyVersion, program: everything(),
+			entry: func(t *testing.T) entry { return entry{URL: peers.EverythingSSE(t)} },
+		},
+		{
+			name: "go-sdk/sse", transport: sse, version: legacyVersion, program: goSDK(),
+			entry: func(t *testing.T) entry { return entry{Type: "sse", URL: peers.GoSDKSSE(t, peers.GoSDKOptions{})} },
+		},
+		{
+			name: "go-sdk/websocket", transport: socket, version: modernVersion, program: goSDK(),
+			entry: func(t *testing.T) entry { return entry{URL: peers.GoSDKWebSocket(t, peers.GoSDKOptions{})} },
+		},
+		{
+			name: "everything/websocket", transport: socket, version: legacyVersion, program: everything(),
+			entry: func(t *testing.T) entry { return entry{URL: peers.WebSocket(t, peers.EverythingCommand(t))} },
 		},
 	}
 }
