@@ -28,6 +28,7 @@ func TestHTTPIdleConnectionsClosed(t *testing.T) {
 			ran.Add(1)
 			writeRaw(c, id)
 		}
+		finish(c)
 		_ = c.Close()
 		closed <- struct{}{}
 	})
