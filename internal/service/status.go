@@ -32,9 +32,7 @@ type callError struct {
 	Target string
 	// Tool: it was a tools/call, of which nobody knows what it did.
 	Tool bool
-	// Repeatable: it may run twice.
-	Repeatable bool
-	Err        error
+	Err  error
 }
 
 func (e *callError) Error() string { return e.Target + ": " + e.Err.Error() }

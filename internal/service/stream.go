@@ -1,8 +1,8 @@
 package service
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -40,6 +40,7 @@ func (s *Service) CallToolStream(req *mcpbridgev1.CallToolStreamRequest, stream 
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	go f.run(cancel)
+	defer f.events.close() // also if the call panics
 	resp, err := s.callTool(ctx, c, req)
 	if err == nil {
 		err = convert.Open(resp)
@@ -92,7 +93,8 @@ func (f *follower) run(cancel context.CancelCauseFunc) {
 const slowCaller = 30 * time.Second
 
 // finish sends the result of the call, if it has one, and waits until all is
-// sent. It returns what the RPC ends with.
+// sent. It returns what the RPC ends with: of a call that failed, that failure,
+// whatever has become of its events.
 func (f *follower) finish(resp *mcpbridgev1.CallToolResponse, err error) error {
 	if err == nil {
 		f.result = resp
@@ -102,9 +104,9 @@ func (f *follower) finish(resp *mcpbridgev1.CallToolResponse, err error) error {
 	defer timer.Stop()
 	select {
 	case <-f.sent:
-		return errors.Join(err, f.err)
+		return cmp.Or(err, f.err)
 	case <-timer.C:
-		return &slowCallerError{Waited: slowCaller}
+		return cmp.Or(err, error(&slowCallerError{Waited: slowCaller}))
 	}
 }
 
