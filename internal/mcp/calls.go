@@ -12,7 +12,6 @@ type calls struct {
 	mu       sync.Mutex
 	inFlight int
 	watched  map[int64]*watched
-	dropped  int64
 }
 
 // watched is a call that wants its notifications.
@@ -53,22 +52,18 @@ func (c *calls) leave() {
 	c.mu.Unlock()
 }
 
-// notify hands msg to the call with that id, if it is watched and below its
-// limit.
-func (c *calls) notify(id int64, msg jsonrpc.Message) {
+// notify hands msg to the call with that id, and reports whether that is
+// watched and below its limit.
+func (c *calls) notify(id int64, msg jsonrpc.Message) bool {
 	c.mu.Lock()
 	w := c.watched[id]
 	c.mu.Unlock()
-	if w == nil || !w.pass(msg) {
-		c.mu.Lock()
-		c.dropped++
-		c.mu.Unlock()
-	}
+	return w != nil && w.pass(msg)
 }
 
 // notifyOnly hands msg, which says nothing of the call that it belongs to, to
-// the call in flight if there is exactly one.
-func (c *calls) notifyOnly(msg jsonrpc.Message) {
+// the call in flight, and reports whether there is exactly one.
+func (c *calls) notifyOnly(msg jsonrpc.Message) bool {
 	c.mu.Lock()
 	id := int64(-1)
 	if c.inFlight == 1 && len(c.watched) == 1 {
@@ -76,7 +71,7 @@ func (c *calls) notifyOnly(msg jsonrpc.Message) {
 		}
 	}
 	c.mu.Unlock()
-	c.notify(id, msg)
+	return c.notify(id, msg)
 }
 
 func (w *watched) pass(msg jsonrpc.Message) bool {

@@ -184,20 +184,29 @@ func (s *Session) Ping(ctx context.Context, meta []byte) (*Result, error) {
 // receive takes what the server sends unasked. It runs on a reading goroutine
 // and must not block.
 func (s *Session) receive(msg jsonrpc.Message, call int64) {
-	switch {
-	case msg.IsRequest():
+	if msg.IsRequest() {
 		s.serve(msg)
+		return
+	}
+	if !s.passOn(msg, call) {
+		s.inst.dropped.Add(context.Background(), 1)
+		s.opts.Logger.Debug("notification dropped", "method", cut(msg.Method, 100))
+	}
+}
+
+// passOn hands a notification to the call that it belongs to, and reports
+// whether there is one that wants it.
+func (s *Session) passOn(msg jsonrpc.Message, call int64) bool {
+	switch {
 	case msg.Method == notificationProgress:
 		token, ok := jsonrpc.ID(rawjson.Get(msg.Params, metaProgressToken)).Int()
-		if ok {
-			s.calls.notify(token, msg)
-		}
+		return ok && s.calls.notify(token, msg)
 	case call != 0:
-		s.calls.notify(call, msg)
+		return s.calls.notify(call, msg)
 	case msg.Method == notificationMessage && !s.opts.Shared:
-		s.calls.notifyOnly(msg)
+		return s.calls.notifyOnly(msg)
 	default:
-		s.opts.Logger.Debug("notification dropped", "method", cut(msg.Method, 100))
+		return false
 	}
 }
 

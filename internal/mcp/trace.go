@@ -39,6 +39,7 @@ const (
 	attrPort            = "server.port"
 
 	metricDuration = "mcp.client.operation.duration"
+	metricDropped  = "mcpbridge.notifications.dropped"
 	scopeName      = "github.com/mcpbridge/mcpbridge/internal/mcp"
 )
 
@@ -60,7 +61,9 @@ const other = "_OTHER"
 type instruments struct {
 	tracer   trace.Tracer
 	duration metric.Float64Histogram
-	capture  bool
+	// dropped counts the notifications that no call wanted.
+	dropped metric.Int64Counter
+	capture bool
 
 	// mu guards sets.
 	mu   sync.RWMutex
@@ -70,16 +73,24 @@ type instruments struct {
 type setKey struct{ method, name, version, failure string }
 
 func newInstruments(o Options) *instruments {
-	duration, err := o.MeterProvider.Meter(scopeName).Float64Histogram(metricDuration,
+	meter := o.MeterProvider.Meter(scopeName)
+	duration, err := meter.Float64Histogram(metricDuration,
 		metric.WithUnit("s"),
 		metric.WithDescription("Duration of the MCP request as observed by the client."),
 		metric.WithExplicitBucketBoundaries(durationBuckets()...))
 	if err != nil {
 		o.Logger.Warn("metric not available", "metric", metricDuration, "error", err)
 	}
+	dropped, err := meter.Int64Counter(metricDropped,
+		metric.WithUnit("{notification}"),
+		metric.WithDescription("Notifications of servers that belong to no call that wants them."))
+	if err != nil {
+		o.Logger.Warn("metric not available", "metric", metricDropped, "error", err)
+	}
 	return &instruments{
 		tracer:   o.TracerProvider.Tracer(scopeName),
 		duration: duration,
+		dropped:  dropped,
 		capture:  o.CaptureContent,
 		sets:     make(map[setKey]metric.MeasurementOption),
 	}
