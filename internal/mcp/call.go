@@ -44,6 +44,16 @@ type Call struct {
 	// during the call; without it there are none. Legacy servers have a level
 	// per session instead.
 	LogLevel string
+	// Capabilities, if set, is what a modern server is told that this call's
+	// caller answers; nil: what the session's profile says. A legacy server goes
+	// by what the session was opened with.
+	Capabilities *Capabilities
+	// Ask answers the questions that the server asks during the call; nil: the
+	// Ask of the session's profile does.
+	Ask Ask
+	// Manual: the caller answers questions by a call of its own. A modern
+	// server's end the call with an [*InputRequiredError].
+	Manual bool
 	// OnSend is called once, before the first byte can reach the server; see
 	// [transport.Request].
 	OnSend func()

@@ -16,9 +16,10 @@ import (
 // A Client opens sessions with one server. It remembers what it has learnt of
 // the server's era. Its methods may be called concurrently.
 type Client struct {
-	dialer transport.Dialer
-	opts   Options
-	inst   *instruments
+	dialer  transport.Dialer
+	opts    Options
+	profile Profile
+	inst    *instruments
 	// other is the client of the dialer's other way to the server, nil if it has
 	// none.
 	other *Client
@@ -43,16 +44,6 @@ const legacyMemory = time.Hour
 func NewClient(d transport.Dialer, o Options) *Client {
 	o = o.WithDefaults()
 	return (&Client{dialer: d, opts: o, inst: newInstruments(o), knowledge: new(knowledge)}).withFallback()
-}
-
-// As returns a client of the same server that introduces itself differently.
-func (c *Client) As(info Implementation) *Client {
-	as := *c
-	as.opts.ClientInfo = info
-	if c.other != nil {
-		as.other = c.other.As(info)
-	}
-	return &as
 }
 
 // Peer describes the server's end, as it is reached as far as is known.
@@ -130,7 +121,7 @@ func (c *Client) connect(ctx context.Context, knownLegacy bool) (*Session, error
 
 // dial opens a transport, and a session around it that has no era yet.
 func (c *Client) dial(ctx context.Context) (*Session, error) {
-	s := &Session{opts: &c.opts, inst: c.inst, peer: c.dialer.Peer(), dialled: make(chan struct{})}
+	s := &Session{opts: &c.opts, profile: &c.profile, inst: c.inst, peer: c.dialer.Peer(), dialled: make(chan struct{})}
 	s.current.Store(noEra())
 	s.nextID.Store(beforeFirstID(s.peer))
 	tr, err := c.dialer.Dial(ctx, s.receive)
@@ -190,7 +181,7 @@ func (c *Client) finish(ctx context.Context, s *Session, v verdict) error {
 	case stepFail:
 		return v.err
 	case stepModern:
-		s.settle(newModern(v.version, s.opts, s.stream()), readDiscover(v.version, v.result))
+		s.settle(s.modern(v.version), readDiscover(v.version, v.result))
 		return nil
 	case stepRespawn:
 		return c.revive(ctx, s, v)

@@ -60,16 +60,20 @@ type modern struct {
 	stream   bool
 }
 
-func newModern(version string, o *Options, stream bool) modern {
-	info := marshal(o.ClientInfo)
+func newModern(version string, who Implementation, answers Capabilities, stream bool) modern {
+	return modern{revision: version, stream: stream, members: identify(version, who, answers)}
+}
+
+// identify is the text of the members of _meta with which a modern request
+// introduces its client.
+func identify(version string, who Implementation, answers Capabilities) []byte {
 	b := rawjson.AppendString(nil, metaVersion)
 	b = append(b, ':')
 	b = rawjson.AppendString(b, version)
 	b = append(b, `,"`+metaClientInfo+`":`...)
-	b = append(b, info...)
+	b = append(b, marshal(who)...)
 	b = append(b, `,"`+metaCapabilities+`":`...)
-	b = append(b, o.Capabilities...)
-	return modern{revision: version, members: b, stream: stream}
+	return append(b, marshal(answers)...)
 }
 
 func (e modern) kind() Era       { return EraModern }

@@ -135,7 +135,7 @@ func TestFallbackMemory(t *testing.T) {
 	t.Parallel()
 	o := &oldServer{post: says(404, "text/html", "Cannot POST /sse")}
 	client := mcp.NewClient(httpOrSSE(t, o.start(t)), mcp.Options{})
-	as := client.As(mcp.Implementation{Name: "somebody", Version: "1"})
+	as := client.With(mcp.Profile{ClientInfo: mcp.Implementation{Name: "somebody", Version: "1"}})
 	if got := as.Peer().Transport; got != "http" {
 		t.Errorf("before the first session the transport is %s", got)
 	}

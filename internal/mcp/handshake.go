@@ -14,6 +14,11 @@ var errSilent = errors.New("the server did not answer in time")
 // HTTP.
 func (s *Session) stream() bool { return s.peer.Stream }
 
+// modern is the era of a session with a modern server.
+func (s *Session) modern(version string) modern {
+	return newModern(version, s.opts.ClientInfo, s.profile.Capabilities, s.stream())
+}
+
 // settle ends the handshake.
 func (s *Session) settle(e era, info Info) {
 	s.info = info
@@ -37,7 +42,7 @@ func (s *Session) probe(ctx context.Context) verdict {
 // stream that stays silent is taken for a legacy one, without closing the door
 // to its answer.
 func (s *Session) discover(ctx context.Context, version string) verdict {
-	e := newModern(version, s.opts, s.stream())
+	e := s.modern(version)
 	ask := func(ctx context.Context) verdict {
 		params := append(append([]byte(`{"_meta":{`), e.members...), `}}`...)
 		resp, err := s.handshake(ctx, methodDiscover, params, e.envelope(""))
@@ -82,7 +87,7 @@ func (s *Session) initialize(ctx context.Context, v verdict) error {
 			}
 			cancel()
 			if err := <-opened; err != nil {
-				s.settle(newModern(late.version, s.opts, true), readDiscover(late.version, late.result))
+				s.settle(s.modern(late.version), readDiscover(late.version, late.result))
 			}
 			return nil
 		}
@@ -94,7 +99,7 @@ func (s *Session) initialize(ctx context.Context, v verdict) error {
 func (s *Session) openLegacy(ctx context.Context, version string) error {
 	params := marshal(map[string]any{
 		"protocolVersion": version,
-		"capabilities":    s.opts.Capabilities,
+		"capabilities":    s.profile.Capabilities,
 		"clientInfo":      s.opts.ClientInfo,
 	})
 	resp, err := s.handshake(ctx, methodInitialize, params, transport.Envelope{Handshake: true})

@@ -8,7 +8,6 @@
 package mcp
 
 import (
-	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -70,9 +69,6 @@ type Implementation struct {
 type Options struct {
 	// ClientInfo is what the server is told about us. Default: mcpbridge.
 	ClientInfo Implementation
-	// Capabilities is the JSON text of the client capabilities to declare.
-	// Default: {}.
-	Capabilities json.RawMessage
 	// Protocol pins the protocol: a revision, or empty to find out.
 	Protocol string
 	// Shared says that calls of different principals share a session. A log
@@ -110,9 +106,6 @@ const (
 func (o Options) WithDefaults() Options {
 	if o.ClientInfo.Name == "" {
 		o.ClientInfo = Implementation{Name: "mcpbridge", Version: "0.1.0"}
-	}
-	if len(o.Capabilities) == 0 {
-		o.Capabilities = json.RawMessage(`{}`)
 	}
 	if o.ProbeTimeout <= 0 {
 		o.ProbeTimeout = DefaultProbeTimeout

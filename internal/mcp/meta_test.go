@@ -42,7 +42,7 @@ func TestParams(t *testing.T) {
 			s := &Session{opts: &o, peer: transport.Peer{Protocol: "http"}}
 			s.settle(legacy{revision: Version20251125}, Info{})
 			if tt.modern {
-				s.settle(newModern(Version20260728, &o, false), Info{})
+				s.settle(newModern(Version20260728, o.ClientInfo, Capabilities{}, false), Info{})
 			}
 			if got := string(s.params(tt.ctx, &tt.call, 7)); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)

@@ -16,10 +16,11 @@ import (
 // A Session is one open MCP session. Its methods may be called concurrently.
 // Whoever connected it closes it.
 type Session struct {
-	opts *Options
-	tr   transport.Transport
-	peer transport.Peer
-	inst *instruments
+	opts    *Options
+	profile *Profile
+	tr      transport.Transport
+	peer    transport.Peer
+	inst    *instruments
 
 	// dialled is closed once tr is set, or will never be.
 	dialled chan struct{}

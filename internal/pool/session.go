@@ -124,7 +124,7 @@ func (p *Pool) enroll(s *Session, info mcp.Implementation) error {
 	}
 	client := s.server.Client
 	if info != (mcp.Implementation{}) {
-		client = client.As(info)
+		client = client.With(mcp.Profile{ClientInfo: info})
 	}
 	s.own = p.addLocked(s.server, Key{Server: s.server.Name, Principal: s.Principal, Session: s.ID}, client)
 	return nil

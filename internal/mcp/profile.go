@@ -1,0 +1,39 @@
+package mcp
+
+import "github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+
+// A Profile is what the sessions of one user of a [Client] are opened with. The
+// zero value is usable.
+type Profile struct {
+	// ClientInfo is what the server is told of the user. Zero: what the
+	// client's options say.
+	ClientInfo Implementation
+	// Capabilities is what the server is told that the user answers.
+	Capabilities Capabilities
+	// Protocol pins the protocol: a revision, or empty for what the client's
+	// options say.
+	Protocol string
+	// Ask answers the questions that belong to no call, or to one without an Ask
+	// of its own. Nil: there is nobody to ask.
+	Ask Ask
+	// Notify gets the notifications that no call wants. It is called from the
+	// reading goroutine and must not block. Nil: they are dropped.
+	Notify func(jsonrpc.Message)
+}
+
+// With returns a client of the same server, which shares what is known of it,
+// for sessions of that profile.
+func (c *Client) With(p Profile) *Client {
+	with := *c
+	if p.ClientInfo != (Implementation{}) {
+		with.opts.ClientInfo = p.ClientInfo
+	}
+	if p.Protocol != "" {
+		with.opts.Protocol = p.Protocol
+	}
+	with.profile = p
+	if c.other != nil {
+		with.other = c.other.With(p)
+	}
+	return &with
+}
