@@ -31,14 +31,15 @@ func (p Policy) AllowsCommand(argv []string) bool {
 // URLPattern is a set of URLs: "https://mcp.example.com", optionally with a
 // port and a path. A host that begins with "*." stands for every name below the
 // rest, a path that ends with "/" for everything below it, no path for all
-// paths, and no port for the usual one of the scheme. The zero value matches
-// nothing.
+// paths, no port for the usual one of the scheme, and the port "*" for any. The
+// zero value matches nothing.
 type URLPattern struct {
 	scheme, host, port, path string
 }
 
 // ParseURLPattern reads a pattern.
 func ParseURLPattern(text string) (URLPattern, error) {
+	text, anyPort := cutAnyPort(text)
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || defaultPort(u.Scheme) == "" {
 		return URLPattern{}, errors.New(`is not a URL pattern; write "https://mcp.example.com/" or "https://*.example.com"`)
@@ -52,14 +53,35 @@ func ParseURLPattern(text string) (URLPattern, error) {
 	if strings.Contains(u.EscapedPath(), "*") {
 		return URLPattern{}, errors.New(`has a "*" in its path; end the path with "/" to allow everything below it`)
 	}
-	return URLPattern{u.Scheme, strings.ToLower(u.Hostname()), portOf(u), u.EscapedPath()}, nil
+	port := portOf(u)
+	if anyPort && u.Port() == "" {
+		port = anyOfThem
+	}
+	return URLPattern{u.Scheme, strings.ToLower(u.Hostname()), port, u.EscapedPath()}, nil
+}
+
+// anyOfThem is the port of a pattern that does not care.
+const anyOfThem = "*"
+
+// cutAnyPort takes the port "*", which is none of a URL, out of a pattern.
+func cutAnyPort(text string) (rest string, found bool) {
+	scheme, rest, ok := strings.Cut(text, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	host, found := strings.CutSuffix(rest[:end], ":"+anyOfThem)
+	if !ok || !found {
+		return text, false
+	}
+	return scheme + "://" + host + rest[end:], true
 }
 
 // Match reports whether u is in the set. A URL with a user, or with "." or ".."
 // for a path segment, is in no set: what server it means depends on who reads
 // it.
 func (p URLPattern) Match(u *url.URL) bool {
-	if p.scheme == "" || u.User != nil || u.Scheme != p.scheme || portOf(u) != p.port {
+	if p.scheme == "" || u.User != nil || u.Scheme != p.scheme || p.port != anyOfThem && p.port != portOf(u) {
 		return false
 	}
 	return p.matchHost(strings.ToLower(u.Hostname())) && p.matchPath(u)

@@ -39,6 +39,11 @@ func TestPolicyAllowsURL(t *testing.T) {
 			[]string{"wss://example.com:8443/mcp", "wss://example.com:8443/mcp?a=b"},
 			[]string{"wss://example.com:8443/mcp/", "wss://example.com/mcp", "wss://example.com:8443/MCP"},
 		},
+		"any port": {
+			"http://localhost:*/mcp/",
+			[]string{"http://localhost/mcp/", "http://localhost:8080/mcp/", "http://localhost:1/mcp/a"},
+			[]string{"https://localhost:8080/mcp/", "http://localhost:8080/", "http://localhost.example.com:8080/mcp/"},
+		},
 		"root": {
 			"https://example.com/",
 			[]string{"https://example.com", "https://example.com/a"},
@@ -99,6 +104,8 @@ func TestParseURLPattern(t *testing.T) {
 	for text, want := range map[string]string{ // part of the error, "" for none
 		"https://example.com":         "",
 		"https://*.example.com:8443/": "",
+		"http://localhost:*":          "",
+		"http://localhost:*/mcp":      "",
 		"wss://[::1]/mcp":             "",
 		"http://[::1]:8080":           "",
 		"example.com":                 "is not a URL pattern",
