@@ -3,8 +3,8 @@ package peers
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,14 +26,21 @@ func node(t testing.TB) (path, packages string) {
 	if err != nil {
 		giveUp(t, fmt.Errorf("this test needs Node: %w", err))
 	}
-	packages, err = npmDirectory()
+	return path, packagesIn(t, filepath.Join("test", "npm"))
+}
+
+// packagesIn returns the directory, given from the root of the project, with
+// what its lock file says installed.
+func packagesIn(t testing.TB, directory string) string {
+	t.Helper()
+	packages, err := find(directory)
 	if err != nil {
 		giveUp(t, err)
 	}
 	if err := install(t.Context(), packages); err != nil {
 		giveUp(t, err)
 	}
-	return path, packages
+	return packages
 }
 
 func giveUp(t testing.TB, err error) {
@@ -44,20 +51,20 @@ func giveUp(t testing.TB, err error) {
 	t.Skip(err)
 }
 
-// npmDirectory finds test/npm from the directory of the package under test, in
-// which go test runs.
-func npmDirectory() (string, error) {
+// find finds a directory of npm packages from the directory of the package under
+// test, in which go test runs.
+func find(directory string) (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
-		return "", fmt.Errorf("find test/npm: %w", err)
+		return "", fmt.Errorf("find %s: %w", directory, err)
 	}
-	for directory := start; ; directory = filepath.Dir(directory) {
-		candidate := filepath.Join(directory, "test", "npm")
+	for root := start; ; root = filepath.Dir(root) {
+		candidate := filepath.Join(root, directory)
 		if _, err := os.Stat(filepath.Join(candidate, "package-lock.json")); err == nil {
 			return candidate, nil
 		}
-		if directory == filepath.Dir(directory) {
-			return "", fmt.Errorf("no test/npm above %s", start)
+		if root == filepath.Dir(root) {
+			return "", fmt.Errorf("no %s above %s", directory, start)
 		}
 	}
 }
@@ -75,17 +82,17 @@ func install(ctx context.Context, packages string) error {
 	}
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		return fmt.Errorf("install test/npm: %w", err)
+		return fmt.Errorf("install %s: %w", packages, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, installTime)
 	defer cancel()
 	command := exec.CommandContext(ctx, npm, "ci", "--prefix", packages,
 		"--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
 	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("install test/npm: %w\n%s", err, output)
+		return fmt.Errorf("install %s: %w\n%s", packages, err, output)
 	}
 	if !installed(packages) {
-		return errors.New("npm ci did not install what test/npm/package-lock.json says")
+		return fmt.Errorf("npm ci did not install what the lock file in %s says", packages)
 	}
 	return nil
 }
@@ -94,17 +101,18 @@ func install(ctx context.Context, packages string) error {
 func lockDirectory(directory string) (unlock func(), err error) {
 	file, err := os.Open(directory)
 	if err != nil {
-		return nil, fmt.Errorf("lock test/npm: %w", err)
+		return nil, fmt.Errorf("lock %s: %w", directory, err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
 		_ = file.Close()
-		return nil, fmt.Errorf("lock test/npm: %w", err)
+		return nil, fmt.Errorf("lock %s: %w", directory, err)
 	}
 	return func() { _ = file.Close() }, nil // which gives the lock up
 }
 
 // installed compares the lock file with the one that npm leaves in node_modules,
-// which lacks the entry of the root package only.
+// which lacks the entry of the root package, and optional ones that are for
+// other machines.
 func installed(packages string) bool {
 	wanted, err := lockedPackages(filepath.Join(packages, "package-lock.json"))
 	if err != nil {
@@ -114,17 +122,18 @@ func installed(packages string) bool {
 	return err == nil && reflect.DeepEqual(wanted, got)
 }
 
-func lockedPackages(path string) (map[string]any, error) {
+func lockedPackages(path string) (map[string]map[string]any, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	var lock struct {
-		Packages map[string]any `json:"packages"`
+		Packages map[string]map[string]any `json:"packages"`
 	}
 	if err := json.Unmarshal(data, &lock); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	delete(lock.Packages, "")
+	maps.DeleteFunc(lock.Packages, func(_ string, p map[string]any) bool { return p["optional"] == true })
 	return lock.Packages, nil
 }

@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mcpbridge/mcpbridge/test/peers"
+)
+
+// A score is how many checks of each scenario have to succeed: as many as for
+// the official Go SDK's client. The suite calls a scenario passed that had no
+// check at all, so counting is what makes it a test.
+type score map[string]int
+
+func requirements20251125() score {
+	return score{
+		"initialize": 1, "tools_call": 2, "elicitation-sep1034-client-defaults": 5, "sse-retry": 3,
+		"json-schema-2020-12-preservation": 9,
+	}
+}
+
+func requirements20260728() score {
+	return score{
+		"tools_call": 2, "request-metadata": 6, "http-standard-headers": 9, "http-custom-headers": 18,
+		"http-invalid-tool-headers": 12, "json-schema-ref-no-deref": 1, "json-schema-2020-12-preservation": 9,
+		"sep-2322-client-request-state": 5,
+	}
+}
+
+// TestConformance runs the official conformance suite for clients against the
+// bridge, driven by gRPC.
+func TestConformance(t *testing.T) {
+	for name, test := range map[string]struct {
+		arguments []string
+		want      score
+	}{
+		"requirements 2025-11-25": {[]string{"--requirements", "2025-11-25"}, requirements20251125()},
+		"requirements 2026-07-28": {[]string{"--requirements", "2026-07-28"}, requirements20260728()},
+		// It measures times, so it is run once more with nothing beside it.
+		"sse-retry alone": {[]string{"--scenario", "sse-retry"}, score{"sse-retry": 3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			results := runConformance(t, test.arguments)
+			for _, scenario := range slices.Sorted(maps.Keys(test.want)) {
+				results[scenario].check(t, scenario, test.want[scenario])
+			}
+		})
+	}
+}
+
+// A scenarioResult is what the suite found in one scenario.
+type scenarioResult struct {
+	success int
+	// problems are the checks that failed or warned.
+	problems []string
+	stderr   string
+}
+
+func (r scenarioResult) check(t *testing.T, scenario string, want int) {
+	t.Helper()
+	if r.success < want || len(r.problems) > 0 {
+		t.Errorf("%s: %d checks succeeded, want %d; problems:\n%s\nthe adapter said: %s",
+			scenario, r.success, want, strings.Join(r.problems, "\n"), r.stderr)
+	}
+}
+
+// runConformance runs the suite and returns the results by scenario.
+func runConformance(t *testing.T, arguments []string) map[string]scenarioResult {
+	t.Helper()
+	suite := peers.Conformance(t)
+	b := start(t, setup{config: `
+policy:
+  allow_urls: ["http://localhost:*"]
+  allow_private_addresses: true
+`})
+	directory := t.TempDir()
+	arguments = append(slices.Concat(suite[1:], []string{"client", "--command", adapter(t), "-o", directory}), arguments...)
+	command := exec.CommandContext(t.Context(), suite[0], arguments...)
+	command.Dir = directory
+	command.Env = append(os.Environ(), "MCPBRIDGE_ADDR="+b.grpcAddr)
+	output, err := command.CombinedOutput()
+	if err != nil { // for the results to explain
+		t.Logf("the suite ended with %v", err)
+	}
+	results := readResults(t, directory)
+	if len(results) == 0 {
+		t.Fatalf("the suite left no results; it said:\n%s", output)
+	}
+	return results
+}
+
+// adapter builds the client that the suite starts. The suite splits the command
+// at spaces, which temporary directories have none of.
+func adapter(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "adapter")
+	command := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/mcpbridge/mcpbridge/test/conformance/adapter")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build the adapter: %v\n%s", err, output)
+	}
+	return path
+}
+
+// readResults reads what the suite writes: for each scenario a directory of its
+// name and the time, with the checks in a file.
+func readResults(t *testing.T, directory string) map[string]scenarioResult {
+	t.Helper()
+	stamp := regexp.MustCompile(`-\d{4}-\d\d-\d\dT[-\d]*Z$`)
+	results := make(map[string]scenarioResult)
+	err := fs.WalkDir(os.DirFS(directory), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Name() != "checks.json" {
+			return err
+		}
+		place := filepath.Dir(path)
+		results[stamp.ReplaceAllString(place, "")] = readResult(t, filepath.Join(directory, place))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+func readResult(t *testing.T, directory string) (r scenarioResult) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(directory, "checks.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var checks []struct {
+		ID, Status, Description string
+		ErrorMessage            string
+		Details                 json.RawMessage
+	}
+	if err := json.Unmarshal(data, &checks); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks {
+		switch c.Status {
+		case "SUCCESS":
+			r.success++
+		case "FAILURE", "WARNING":
+			r.problems = append(r.problems, strings.Join([]string{c.Status, c.ID, c.Description, c.ErrorMessage, string(c.Details)}, ": "))
+		}
+	}
+	if stderr, err := os.ReadFile(filepath.Join(directory, "stderr.txt")); err == nil {
+		r.stderr = string(stderr)
+	}
+	return r
+}
