@@ -18,7 +18,7 @@ type remote struct {
 	header http.Header
 	limits transport.Limits
 	// connections decide where may be connected to.
-	connections *http.Transport
+	connections *transport.HTTPClient
 	propagator  propagation.TextMapPropagator
 	log         *slog.Logger
 }

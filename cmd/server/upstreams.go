@@ -25,7 +25,7 @@ type upstreams struct {
 	tel *telemetry.Telemetry
 	log *slog.Logger
 	// trusted dials what the operator configured, guarded what callers bring.
-	trusted, guarded *http.Transport
+	trusted, guarded *transport.HTTPClient
 
 	servers []*pool.Server
 }

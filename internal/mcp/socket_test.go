@@ -57,7 +57,7 @@ func dialSocket(t *testing.T, cfg transport.WebSocketConfig) transport.Dialer {
 	return d
 }
 
-func httpClient(t *testing.T) *nethttp.Transport {
+func httpClient(t *testing.T) *transport.HTTPClient {
 	t.Helper()
 	client := transport.NewHTTPClient(nil, nil)
 	t.Cleanup(client.CloseIdleConnections)

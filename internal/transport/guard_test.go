@@ -173,7 +173,7 @@ func TestGuardJudgesEachAddress(t *testing.T) {
 	var turn atomic.Int64
 	addrs := []string{"127.0.0.1:1", "169.254.169.254:1", "[::1]:1", "[64:ff9b::7f00:1]:1"}
 	pool := newPool(t, nil, nil)
-	pool.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+	pool.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		d := net.Dialer{ControlContext: (&Guard{}).Control}
 		return d.DialContext(ctx, "tcp", addrs[turn.Add(1)%int64(len(addrs))])
 	}

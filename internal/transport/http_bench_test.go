@@ -77,7 +77,7 @@ func benchConn(c net.Conn, contentType string, result []byte) {
 }
 
 // benchPool is NewHTTPClient for benchmarks.
-func benchPool(b *testing.B) *http.Transport {
+func benchPool(b *testing.B) *HTTPClient {
 	pool := NewHTTPClient(nil, nil)
 	b.Cleanup(pool.CloseIdleConnections)
 	return pool

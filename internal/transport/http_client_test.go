@@ -68,8 +68,8 @@ func TestHTTPServerGone(t *testing.T) {
 	t.Parallel()
 	url := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) { writeResult(t, w, r, `{}`) })
 	pool := newPool(t, nil, nil)
-	dial, dials := pool.DialContext, 0
-	pool.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial, dials := pool.dial, 0
+	pool.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if dials++; dials > 1 {
 			return nil, &net.OpError{Op: "dial", Net: network, Err: errTest}
 		}

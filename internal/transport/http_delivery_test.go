@@ -142,13 +142,13 @@ func TestHTTPNotSent(t *testing.T) {
 	trusting := &tls.Config{RootCAs: x509.NewCertPool()}
 	trusting.RootCAs.AddCert(secure.Certificate())
 	unknownName := newPool(t, nil, nil)
-	unknownName.DialContext = func(context.Context, string, string) (net.Conn, error) {
+	unknownName.dial = func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "x.example", IsNotFound: true}}
 	}
 
 	tests := map[string]struct {
 		url  string
-		pool *http.Transport
+		pool *HTTPClient
 		kind Kind
 	}{
 		"refused":           {"http://" + gone.Addr().String(), newPool(t, nil, nil), KindUnreachable},
@@ -242,7 +242,7 @@ func TestHTTPCanceledBeforeItIsSent(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	pool := newPool(t, nil, nil)
-	pool.DialContext = func(dial context.Context, _, _ string) (net.Conn, error) {
+	pool.dial = func(dial context.Context, _, _ string) (net.Conn, error) {
 		// The cause may be an Error of another call's.
 		cancel(&Error{Kind: KindLost, Delivery: Unknown, Err: errTest})
 		<-dial.Done()

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/textproto"
 	"strings"
+
+	"github.com/mcpbridge/mcpbridge/internal/transport/http1"
 )
 
 // failure turns what went wrong with a call into an [*Error]. ctx is the
@@ -72,7 +74,8 @@ func isIdentity(err error) bool {
 // headersTooLong reports whether err is how net/http says that a header is over
 // MaxResponseHeaderBytes, over HTTP/1.1 and HTTP/2. It has no type for it.
 func headersTooLong(err error) bool {
-	return strings.Contains(err.Error(), "server response headers exceeded") ||
+	return errors.Is(err, http1.ErrHeaderTooLong) ||
+		strings.Contains(err.Error(), "server response headers exceeded") ||
 		strings.Contains(err.Error(), "response header list larger than advertised limit")
 }
 
@@ -80,7 +83,7 @@ func headersTooLong(err error) bool {
 // something else.
 func notHTTP(err error) bool {
 	_, ok := errors.AsType[textproto.ProtocolError](err)
-	return ok || strings.Contains(err.Error(), "malformed HTTP")
+	return ok || errors.Is(err, http1.ErrMalformed) || strings.Contains(err.Error(), "malformed HTTP")
 }
 
 func (t *httpTransport) isClosed() bool {

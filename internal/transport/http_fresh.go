@@ -1,11 +1,10 @@
-//go:build linux || darwin
-
 package transport
 
 import (
 	"errors"
 	"net"
-	"syscall"
+
+	"github.com/mcpbridge/mcpbridge/internal/transport/http1"
 )
 
 var errStale = errors.New("server closed the connection while it was idle")
@@ -20,40 +19,19 @@ var errStale = errors.New("server closed the connection while it was idle")
 // data, and it is for net/http to notice.
 type freshConn struct {
 	net.Conn
-	raw    syscall.RawConn
-	peek   func(fd uintptr)
-	closed bool // set by peek; writes do not run at the same time
+	probe *http1.Probe // writes do not run at the same time
 }
 
 // fresh returns c as a freshConn if it is a socket.
 func fresh(c net.Conn) net.Conn {
-	sc, ok := c.(syscall.Conn)
-	if !ok {
-		return c
+	if probe := http1.NewProbe(c); probe != nil {
+		return &freshConn{Conn: c, probe: probe}
 	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return c
-	}
-	f := &freshConn{Conn: c, raw: raw}
-	f.peek = func(fd uintptr) {
-		var b [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		switch {
-		case err == nil:
-			f.closed = n == 0
-		default:
-			f.closed = !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
-		}
-	}
-	return f
+	return c
 }
 
 func (f *freshConn) Write(p []byte) (int, error) {
-	if err := f.raw.Control(f.peek); err != nil {
-		return 0, err
-	}
-	if f.closed {
+	if !f.probe.Open() {
 		return 0, errStale
 	}
 	return f.Conn.Write(p)

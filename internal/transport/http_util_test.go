@@ -15,7 +15,7 @@ import (
 )
 
 // newPool returns a connection pool that is empty when the test ends.
-func newPool(t testing.TB, guard *Guard, config *tls.Config) *http.Transport {
+func newPool(t testing.TB, guard *Guard, config *tls.Config) *HTTPClient {
 	t.Helper()
 	pool := NewHTTPClient(guard, config)
 	t.Cleanup(pool.CloseIdleConnections)
