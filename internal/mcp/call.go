@@ -21,10 +21,11 @@ const (
 	methodPromptsGet    = "prompts/get"
 	methodComplete      = "completion/complete"
 
-	notificationInitialized = "notifications/initialized"
-	notificationCancelled   = "notifications/cancelled"
-	notificationProgress    = "notifications/progress"
-	notificationMessage     = "notifications/message"
+	notificationInitialized  = "notifications/initialized"
+	notificationCancelled    = "notifications/cancelled"
+	notificationProgress     = "notifications/progress"
+	notificationMessage      = "notifications/message"
+	notificationRootsChanged = "notifications/roots/list_changed"
 )
 
 // A Call is one request to a server, before an id and an era's additions. The
@@ -51,11 +52,13 @@ type Call struct {
 	// Ask answers the questions that the server asks during the call; nil: the
 	// Ask of the session's profile does.
 	Ask Ask
-	// Manual: the caller answers questions by a call of its own. A modern
-	// server's end the call with an [*InputRequiredError].
+	// Manual: the caller answers questions by a call of its own; see
+	// [Call.Resume]. A modern server's end the call with an
+	// [*InputRequiredError], and so do the URLs that a legacy server wants to be
+	// opened before the call is made again.
 	Manual bool
-	// OnSend is called once, before the first byte can reach the server; see
-	// [transport.Request].
+	// OnSend is called once, before the first byte of the first round can reach
+	// the server; see [transport.Request].
 	OnSend func()
 	// Notify, if set, asks for progress, and gets every notification that
 	// belongs to the call. It is called from the reading goroutine, in order,
@@ -78,6 +81,14 @@ func GetPrompt(name string, arguments []byte) *Call {
 // ReadResource reads a resource (resources/read).
 func ReadResource(uri string) *Call {
 	return &Call{Method: methodResourcesRead, Params: named("uri", uri, nil), Name: uri}
+}
+
+// Resume makes c, which is otherwise as it was at first, go on where a modern
+// server asked for input: responses is the text of the object inputResponses, nil
+// for none, and state the text of requestState exactly as the server sent it, nil
+// for none.
+func (c *Call) Resume(responses, state json.RawMessage) {
+	c.Params = withInput(c.Params, responses, state)
 }
 
 // A Completion is an argument that is being typed: of a prompt, or of the

@@ -1,36 +1,74 @@
 package mcp
 
 import (
+	"context"
+	"errors"
 	"sync"
 
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 )
 
-// calls are the calls in flight of one session, so far as notifications must
-// find them.
+// calls are the calls in flight of one session, so far as what the server sends
+// must find them.
 type calls struct {
+	// mu guards the fields below.
 	mu       sync.Mutex
 	inFlight int
 	watched  map[int64]*watched
 }
 
-// watched is a call that wants its notifications.
+// watched is a call that wants its notifications, or that the server may ask
+// something during.
 type watched struct {
+	// mu guards notify and left.
 	mu     sync.Mutex
 	notify func(jsonrpc.Message)
 	left   int
+
+	method string
+	// ask is the call's own, nil if it has none.
+	ask Ask
+	// ctx is the call's, and ends with it. end ends the call; it is nil for a
+	// call that the server cannot ask anything.
+	ctx context.Context //nolint:containedctx // lives as long as the call does
+	end context.CancelCauseFunc
+}
+
+// watch returns what is kept of a call while it is in flight, nil for nothing,
+// and the context to make it with.
+func (s *Session) watch(ctx context.Context, c *Call) (context.Context, *watched) {
+	asks := (c.Ask != nil || s.profile.Ask != nil) && s.era().kind() == EraLegacy
+	if c.Notify == nil && !asks {
+		return ctx, nil
+	}
+	w := &watched{method: c.Method, notify: c.Notify, left: s.opts.CallNotifications}
+	if asks {
+		w.ask = c.Ask
+		ctx, w.end = context.WithCancelCause(ctx)
+		w.ctx = ctx
+	}
+	return ctx, w
+}
+
+// unanswered returns the error of a call that was ended because nobody answers
+// what the server asked during it, err for any other.
+func unanswered(ctx context.Context, err error) error {
+	var required *InputRequiredError
+	if errors.As(context.Cause(ctx), &required) {
+		return required
+	}
+	return err
 }
 
 // add registers a call and returns the function that removes it. After that
-// function has returned, notify is not called any more.
-func (c *calls) add(id int64, notify func(jsonrpc.Message), limit int) (forget func()) {
+// function has returned, nothing of w is called any more.
+func (c *calls) add(id int64, w *watched) (forget func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inFlight++
-	if notify == nil {
+	if w == nil {
 		return c.leave
 	}
-	w := &watched{notify: notify, left: limit}
 	if c.watched == nil {
 		c.watched = make(map[int64]*watched)
 	}
@@ -40,9 +78,17 @@ func (c *calls) add(id int64, notify func(jsonrpc.Message), limit int) (forget f
 		c.inFlight--
 		delete(c.watched, id)
 		c.mu.Unlock()
-		w.mu.Lock()
-		w.notify = nil
-		w.mu.Unlock()
+		w.over()
+	}
+}
+
+// over ends what hangs on the call.
+func (w *watched) over() {
+	w.mu.Lock()
+	w.notify = nil
+	w.mu.Unlock()
+	if w.end != nil {
+		w.end(nil)
 	}
 }
 
@@ -65,13 +111,35 @@ func (c *calls) notify(id int64, msg jsonrpc.Message) bool {
 // the call in flight, and reports whether there is exactly one.
 func (c *calls) notifyOnly(msg jsonrpc.Message) bool {
 	c.mu.Lock()
-	id := int64(-1)
+	w := c.onlyLocked()
+	c.mu.Unlock()
+	return w != nil && w.pass(msg)
+}
+
+// onlyLocked returns the call in flight, if there is exactly one.
+func (c *calls) onlyLocked() *watched {
 	if c.inFlight == 1 && len(c.watched) == 1 {
-		for id = range c.watched { //nolint:revive // the one key of the map
+		for _, w := range c.watched {
+			return w
 		}
 	}
-	c.mu.Unlock()
-	return c.notify(id, msg)
+	return nil
+}
+
+// asked returns the call that a question belongs to, nil if there is none: that
+// on whose own stream it came or, where the transport cannot tell, the only one
+// in flight, if that expects questions.
+func (c *calls) asked(id int64) *watched {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.watched[id]
+	if id == 0 {
+		w = c.onlyLocked()
+	}
+	if w == nil || w.end == nil || id == 0 && w.ask == nil {
+		return nil
+	}
+	return w
 }
 
 func (w *watched) pass(msg jsonrpc.Message) bool {

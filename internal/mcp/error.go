@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
@@ -59,26 +60,65 @@ type LimitError struct {
 func (e *LimitError) Error() string { return fmt.Sprintf("over the limit %s of %d", e.Limit, e.Max) }
 
 // An InputRequiredError says that the server needs answers before it can
-// complete the call (spec 2026-07-28, basic/patterns/mrtr).
+// complete the call (spec 2026-07-28, basic/patterns/mrtr), and that nobody gave
+// them. A modern server has completed the request, and goes on when the call is
+// made again with [Call.Resume]. A legacy server was told that its request is
+// cancelled; there is nothing to go on with.
 type InputRequiredError struct {
 	Method string
-	// Result is the text of the whole result, with inputRequests and
-	// requestState.
+	// Result is the text of an object with the questions, inputRequests, and the
+	// requestState if there is one. It is the whole result of a modern server;
+	// a legacy server's questions are put in the same shape.
 	Result json.RawMessage
+}
+
+// requiring is the error of a call of a legacy server, which asks questions.
+func requiring(method string, questions ...Question) *InputRequiredError {
+	b := []byte(`{"inputRequests":{`)
+	for i, q := range questions {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = rawjson.AppendString(b, q.Key)
+		b = append(b, `:{"method":`...)
+		b = rawjson.AppendString(b, q.Method)
+		if q.Params != nil {
+			b = append(append(b, `,"params":`...), q.Params...)
+		}
+		b = append(b, '}')
+	}
+	return &InputRequiredError{Method: method, Result: append(b, `}}`...)}
 }
 
 func (e *InputRequiredError) Error() string { return e.Method + " needs input" }
 
+// An UnsupportedError says that the era of a session has no such thing.
+type UnsupportedError struct {
+	// What names it.
+	What string
+}
+
+func (e *UnsupportedError) Error() string {
+	return e.What + " does not exist in the protocol revision of the session"
+}
+
 // DeliveryOf says what became of the request that ended in err.
+//
+// For a call of several rounds it speaks of all of them: a round that was not
+// sent is Unknown if an earlier one was, for that has reached the tool. The
+// server has then not completed the call, and cannot, but how much the tool did
+// before it asked, nobody knows. Answered means that the last word is the
+// server's.
 func DeliveryOf(err error) transport.Delivery {
 	var te *transport.Error
 	var je *jsonrpc.Error
 	var re *ResultError
 	var ir *InputRequiredError
+	var le *LimitError
 	switch {
 	case errors.As(err, &te):
 		return te.Delivery
-	case errors.As(err, &je), errors.As(err, &re), errors.As(err, &ir):
+	case errors.As(err, &je), errors.As(err, &re), errors.As(err, &ir), errors.As(err, &le):
 		return transport.Answered
 	default:
 		return transport.Unknown

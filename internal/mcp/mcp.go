@@ -82,6 +82,9 @@ type Options struct {
 	// CallNotifications bounds the notifications of one call; what comes beyond
 	// is dropped and counted. Default 10,000.
 	CallNotifications int
+	// AskTimeout bounds how long the answer to one question of the server may
+	// take. Default 5 min.
+	AskTimeout time.Duration
 	// WithoutTraceContext keeps our trace context out of params._meta.
 	WithoutTraceContext bool
 	// Propagator writes the trace context. Default: W3C trace context, without
@@ -100,6 +103,7 @@ const (
 	DefaultProbeTimeout      = 10 * time.Second
 	DefaultInitializeTimeout = 15 * time.Second
 	DefaultCallNotifications = 10_000
+	DefaultAskTimeout        = 5 * time.Minute
 )
 
 // WithDefaults returns o with the defaults in place of zeros.
@@ -115,6 +119,9 @@ func (o Options) WithDefaults() Options {
 	}
 	if o.CallNotifications <= 0 {
 		o.CallNotifications = DefaultCallNotifications
+	}
+	if o.AskTimeout <= 0 {
+		o.AskTimeout = DefaultAskTimeout
 	}
 	if o.Propagator == nil {
 		o.Propagator = propagation.TraceContext{}

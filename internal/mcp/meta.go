@@ -24,9 +24,13 @@ const (
 // means that there is nothing to send.
 func (s *Session) params(ctx context.Context, c *Call, id int64) []byte {
 	era := s.era()
-	m := metaWriter{buf: make([]byte, 0, len(c.Params)+len(c.Meta)+len(era.meta())+160)}
+	who := era.meta()
+	if c.Capabilities != nil && era.kind() == EraModern && *c.Capabilities != s.profile.Capabilities {
+		who = identify(era.version(), s.opts.ClientInfo, *c.Capabilities)
+	}
+	m := metaWriter{buf: make([]byte, 0, len(c.Params)+len(c.Meta)+len(who)+160)}
 	m.buf = append(m.buf, `{"_meta":{`...)
-	m.raw(era.meta())
+	m.raw(who)
 	if c.LogLevel != "" && era.kind() == EraModern {
 		m.Set(metaLogLevel, c.LogLevel)
 	}

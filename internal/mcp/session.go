@@ -32,14 +32,11 @@ type Session struct {
 	nextID atomic.Int64
 	calls  calls
 	// background counts the goroutines that Close waits for, replies those of
-	// them that answer the server.
+	// them that answer the server at once, questions those that have to ask.
 	background sync.WaitGroup
 	replies    atomic.Int32
+	questions  questions
 }
-
-// maxReplies bounds the answers to the server that are under way at once, so
-// that a flood of pings costs the server more than us.
-const maxReplies = 64
 
 func (s *Session) era() era { return *s.current.Load() }
 
@@ -76,10 +73,22 @@ func (s *Session) Close(ctx context.Context) error {
 }
 
 // Call makes a call and waits for its result. When ctx ends first, the server
-// is told in the way of its era, and Call returns within 100 ms.
+// is told in the way of its era, and Call returns within 100 ms, or as soon as
+// the call's Ask does. What the server asks in between is answered by the call's
+// Ask; a modern server is sent the call again, with the answers, so one Call may
+// take several rounds.
 //
 // Its errors are listed in this package's error.go.
 func (s *Session) Call(ctx context.Context, c *Call) (*Result, error) {
+	result, err := s.once(ctx, c)
+	if err == nil {
+		return result, nil
+	}
+	return s.goOn(ctx, c, err)
+}
+
+// once makes one round of a call.
+func (s *Session) once(ctx context.Context, c *Call) (*Result, error) {
 	id := s.nextID.Add(1)
 	ctx, op := s.inst.start(ctx, s, c, id)
 	result, err := s.call(ctx, c, id)
@@ -88,7 +97,8 @@ func (s *Session) Call(ctx context.Context, c *Call) (*Result, error) {
 }
 
 func (s *Session) call(ctx context.Context, c *Call, id int64) (*Result, error) {
-	forget := s.calls.add(id, c.Notify, s.opts.CallNotifications)
+	ctx, w := s.watch(ctx, c)
+	forget := s.calls.add(id, w)
 	defer forget()
 	req := &transport.Request{
 		ID:       id,
@@ -100,7 +110,7 @@ func (s *Session) call(ctx context.Context, c *Call, id int64) (*Result, error) 
 	resp, err := s.roundTrip(ctx, req)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, unanswered(ctx, err)
 	case resp.Error != nil:
 		return nil, resp.Error
 	}
@@ -159,7 +169,11 @@ func (s *Session) cancel(ctx context.Context, id int64, cause error) {
 	ctx, done := context.WithTimeout(ctx, cancelGrace)
 	defer done()
 	reason := "the caller cancelled the call"
-	if errors.Is(cause, context.DeadlineExceeded) {
+	var unanswered *InputRequiredError
+	switch {
+	case errors.As(cause, &unanswered):
+		reason = "nobody answers what was asked during the call"
+	case errors.Is(cause, context.DeadlineExceeded):
 		reason = "the call's deadline passed"
 	}
 	params := marshal(map[string]any{"requestId": id, "reason": reason})
@@ -185,8 +199,11 @@ func (s *Session) Ping(ctx context.Context, meta []byte) (*Result, error) {
 // receive takes what the server sends unasked. It runs on a reading goroutine
 // and must not block.
 func (s *Session) receive(msg jsonrpc.Message, call int64) {
-	if msg.IsRequest() {
-		s.serve(msg)
+	switch {
+	case msg.IsRequest():
+		s.serve(msg, call)
+		return
+	case msg.Method == notificationCancelled && s.questions.withdraw(rawjson.Get(msg.Params, "requestId")):
 		return
 	}
 	if !s.passOn(msg, call) {
@@ -209,42 +226,4 @@ func (s *Session) passOn(msg jsonrpc.Message, call int64) bool {
 	default:
 		return false
 	}
-}
-
-// serve answers a request of the server's. Only ping is answered with a result;
-// for the others no capability was declared. A modern server may send none
-// (spec 2026-07-28, basic/index#messages), and gets no answer.
-func (s *Session) serve(msg jsonrpc.Message) {
-	method := cut(msg.Method, 100)
-	if s.era().kind() == EraModern {
-		s.opts.Logger.Debug("request of the server dropped", "method", method)
-		return
-	}
-	if s.replies.Add(1) > maxReplies {
-		s.replies.Add(-1)
-		s.opts.Logger.Debug("request of the server dropped", "method", method)
-		return
-	}
-	body := jsonrpc.AppendError(nil, msg.ID, &jsonrpc.Error{
-		Code: jsonrpc.CodeMethodNotFound, Message: "this client has not declared the capability for " + method,
-	})
-	if msg.Method == methodPing {
-		body = jsonrpc.AppendResult(nil, msg.ID, []byte(`{}`))
-	}
-	s.background.Go(func() {
-		defer s.replies.Add(-1)
-		if err := s.reply(body); err != nil {
-			s.opts.Logger.Debug("answer to the server not delivered", "method", method, "error", err)
-		}
-	})
-}
-
-func (s *Session) reply(body []byte) error {
-	<-s.dialled
-	if s.tr == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.opts.InitializeTimeout)
-	defer cancel()
-	return s.tr.Send(ctx, &transport.Message{Body: body, Envelope: s.era().envelope("")})
 }

@@ -147,8 +147,13 @@ func (s *Session) attributes(c *Call) []attribute.KeyValue {
 	return kv
 }
 
-// end finishes the operation with what became of it.
+// end finishes the operation with what became of it. A modern server that asks
+// back has answered; the round has not failed.
 func (o operation) end(result *Result, err error) {
+	var required *InputRequiredError
+	if err != nil && o.session.era().kind() == EraModern && errors.As(err, &required) {
+		err = nil
+	}
 	failure := errorType(result, err, o.call.Method)
 	o.inst.duration.Record(o.ctx, time.Since(o.began).Seconds(), o.inst.set(o.session, o.call, failure))
 	if o.span.IsRecording() {
@@ -208,6 +213,7 @@ func (i *instruments) set(s *Session, c *Call, failure string) metric.Measuremen
 func errorType(result *Result, err error, method string) string {
 	var je *jsonrpc.Error
 	var te *transport.Error
+	var required *InputRequiredError
 	switch {
 	case err == nil && result != nil && method == methodToolsCall && toolFailed(result.JSON):
 		return "tool_error"
@@ -215,6 +221,8 @@ func errorType(result *Result, err error, method string) string {
 		return ""
 	case errors.As(err, &je):
 		return strconv.FormatInt(je.Code, 10)
+	case errors.As(err, &required):
+		return "input_required"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, context.Canceled):
