@@ -1,0 +1,370 @@
+package mcp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// What a legacy server may ask is answered under its own id, and what it may not
+// ask is refused.
+func TestQuestions(t *testing.T) {
+	t.Parallel()
+	const answer = `{"action":"accept","content":{"n":9007199254740993}}`
+	declared := everything()
+	for name, tt := range map[string]struct {
+		id, method, params string
+		declares           mcp.Capabilities
+		ask                mcp.Ask
+		want               string // of the message sent
+	}{
+		"elicitation":         {id: `0`, method: mcp.MethodElicitation, params: formParams, want: `"id":0,"result":` + answer},
+		"by URL":              {id: `-1`, method: mcp.MethodElicitation, params: urlParams, want: `"id":-1,"result":` + answer},
+		"sampling":            {id: `9007199254740993`, method: mcp.MethodSampling, params: sampleParams, want: `"id":9007199254740993,"result":` + answer},
+		"sampling with tools": {id: `1`, method: mcp.MethodSampling, params: `{"messages":[],"tools":[]}`, want: `"id":1,"result":` + answer},
+		"roots":               {id: `"\u00e9"`, method: mcp.MethodRoots, want: `"id":"\u00e9","result":` + answer},
+		"roots, null params":  {id: `"7"`, method: mcp.MethodRoots, params: `null`, want: `"id":"7","result":` + answer},
+
+		"error as the answer": {
+			id: `1`, method: mcp.MethodSampling, params: sampleParams, want: `"id":1,"error":{"code":-7,"message":"rejected"}`,
+			ask: func(context.Context, mcp.Question) (mcp.Answer, error) {
+				return mcp.Answer{Error: &jsonrpc.Error{Code: -7, Message: "rejected"}}, nil
+			},
+		},
+		"nobody":               {id: `1`, method: mcp.MethodElicitation, params: formParams, ask: nobody, want: `"code":-32600,"message":"Elicitation not supported"`},
+		"answer is no object":  {id: `1`, method: mcp.MethodRoots, ask: answers(`[]`), want: `"error":{"code":-1,`},
+		"roots not declared":   {id: `1`, method: mcp.MethodRoots, declares: mcp.Capabilities{Sampling: true}, want: `"code":-32601`},
+		"sampling, undeclared": {id: `1`, method: mcp.MethodSampling, params: sampleParams, declares: mcp.Capabilities{Roots: true}, want: `"code":-32601`},
+		"tools not declared":   {id: `1`, method: mcp.MethodSampling, params: `{"messages":[],"tools":[]}`, declares: mcp.Capabilities{Sampling: true}, want: `"code":-32602`},
+		"form not declared":    {id: `1`, method: mcp.MethodElicitation, params: formParams, declares: mcp.Capabilities{ElicitationURL: true}, want: `"code":-32602`},
+		"URL not declared":     {id: `1`, method: mcp.MethodElicitation, params: urlParams, declares: mcp.Capabilities{ElicitationForm: true}, want: `"code":-32602`},
+		"no elicitation":       {id: `1`, method: mcp.MethodElicitation, params: formParams, declares: mcp.Capabilities{Roots: true}, want: `"code":-32601`},
+		"unknown mode":         {id: `1`, method: mcp.MethodElicitation, params: `{"mode":"voice","message":"?"}`, want: `"code":-32602`},
+		"no message":           {id: `1`, method: mcp.MethodElicitation, params: `{"requestedSchema":{}}`, want: `"code":-32602`},
+		"no schema":            {id: `1`, method: mcp.MethodElicitation, params: `{"message":"?"}`, want: `"code":-32602`},
+		"no URL":               {id: `1`, method: mcp.MethodElicitation, params: `{"mode":"url","message":"?"}`, want: `"code":-32602`},
+		"no params":            {id: `1`, method: mcp.MethodElicitation, want: `"code":-32602`},
+		"no messages":          {id: `1`, method: mcp.MethodSampling, params: `[]`, want: `"code":-32602`},
+		"odd params of roots":  {id: `1`, method: mcp.MethodRoots, params: `[]`, want: `"code":-32602`},
+		"unknown method":       {id: `1`, method: "tasks/get", want: `"code":-32601`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := mcp.Profile{Capabilities: declared, Ask: answers(answer)}
+				if tt.declares != (mcp.Capabilities{}) {
+					p.Capabilities = tt.declares
+				}
+				if tt.ask != nil {
+					p.Ask = tt.ask
+				}
+				s := &script{}
+				s.open(t, mcp.Options{}, p)
+				s.ask(0, tt.id, tt.method, tt.params)
+				synctest.Wait()
+				if got := s.got(); len(got) != 1 || !strings.Contains(got[0], tt.want) {
+					t.Errorf("the server got %q, want %s", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// Where nobody can be asked, a capability that was declared is refused like any
+// other.
+func TestQuestionWithoutAsk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything()})
+		s.ask(0, `1`, mcp.MethodRoots, "")
+		synctest.Wait()
+		if got := s.got(); len(got) != 1 || !strings.Contains(got[0], `"code":-32601`) {
+			t.Errorf("the server got %q", got)
+		}
+	})
+}
+
+// While the era is not known, or the handshake not over, only a ping is
+// answered. A modern server gets no answer at all.
+func TestRequestsWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	ask := func(context.Context, mcp.Question) (mcp.Answer, error) {
+		t.Error("asked")
+		return mcp.Answer{}, nil
+	}
+	t.Run("during the handshake", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{}
+			s.beforeInit = func() {
+				s.ask(0, `1`, mcp.MethodRoots, "")
+				s.ask(0, `2`, "ping", "")
+				s.ask(0, `3`, "unknown", "")
+			}
+			s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: ask})
+			if got := s.got(); len(got) != 1 || got[0] != `{"jsonrpc":"2.0","id":2,"result":{}}` {
+				t.Errorf("the server got %q", got)
+			}
+		})
+	})
+	t.Run("modern", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{modern: true}
+			s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: ask})
+			s.ask(0, `1`, mcp.MethodRoots, "")
+			s.ask(0, `2`, "ping", "")
+			synctest.Wait()
+			if got := s.got(); len(got) > 0 {
+				t.Errorf("the server got %q", got)
+			}
+		})
+	})
+	t.Run("null id", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{}
+			s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: ask})
+			s.ask(0, `null`, mcp.MethodRoots, "")
+			synctest.Wait()
+			if got := s.got(); len(got) > 0 {
+				t.Errorf("the server got %q", got)
+			}
+		})
+	})
+}
+
+// A question goes to the call that it belongs to, if that is known and expects
+// questions, else to the session.
+func TestWhoIsAsked(t *testing.T) {
+	t.Parallel()
+	const first, second = 1, 2 // the calls, of which only the second has an Ask
+	for name, tt := range map[string]struct {
+		calls []int // that are in flight
+		on    int   // the stream that the question comes on, 0 for the common one
+		want  string
+	}{
+		"no call":                     {want: "session"},
+		"on a call's stream":          {calls: []int{first, second}, on: second, want: "call"},
+		"on that of another":          {calls: []int{first, second}, on: first, want: "session"},
+		"only call":                   {calls: []int{second}, want: "call"},
+		"only call, asked for nobody": {calls: []int{first}, want: "session"},
+		"two calls":                   {calls: []int{first, second}, want: "session"},
+		"a call that is over":         {calls: []int{second}, on: 99, want: "session"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{handle: hangs}
+				session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: answers(`{"by":"session"}`)})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				ids := make(map[int]int64)
+				for _, n := range tt.calls {
+					c := mcp.CallTool(fmt.Sprint(n), nil)
+					if n == second {
+						c.Ask = answers(`{"by":"call"}`)
+					}
+					go func() { _, _ = session.Call(ctx, c) }()
+					synctest.Wait()
+					made := s.made()
+					ids[n] = made[len(made)-1].ID
+				}
+				on := ids[tt.on]
+				if tt.on == 99 {
+					on = 99
+				}
+				s.ask(on, `"q"`, mcp.MethodRoots, "")
+				synctest.Wait()
+				if got := s.got(); len(got) != 1 || !strings.Contains(got[0], `"by":"`+tt.want+`"`) {
+					t.Errorf("the server got %q", got)
+				}
+			})
+		})
+	}
+}
+
+// A call that the server asks something during, which nobody answers, ends, and
+// says what was asked.
+func TestUnansweredCall(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		call, session mcp.Ask
+		on            int64
+	}{
+		"the call's own": {call: nobody, session: answers(`{}`), on: 1},
+		"the only one":   {call: nobody, session: answers(`{}`)},
+		"the session's":  {session: nobody, on: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{handle: hangs}
+				session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: tt.session})
+				ended := make(chan error, 1)
+				c := mcp.CallTool("tool", nil)
+				c.Ask = tt.call
+				go func() { _, err := session.Call(t.Context(), c); ended <- err }()
+				synctest.Wait()
+				id := s.made()[0].ID
+				s.ask(tt.on*id, `"q"`, mcp.MethodElicitation, formParams)
+				err := <-ended
+				synctest.Wait()
+				var required *mcp.InputRequiredError
+				want := `{"inputRequests":{"\"q\"":{"method":"elicitation/create","params":` + formParams + `}}}`
+				if !errors.As(err, &required) || string(required.Result) != want || mcp.DeliveryOf(err) != transport.Answered {
+					t.Errorf("the call ended with %#v", err)
+				}
+				got := s.got()
+				if !slices.ContainsFunc(got, func(m string) bool { return strings.Contains(m, `"id":"q","error":{"code":-32600`) }) ||
+					!slices.ContainsFunc(got, func(m string) bool {
+						return strings.Contains(m, "notifications/cancelled") && strings.Contains(m, fmt.Sprintf(`"requestId":%d`, id))
+					}) || len(got) != 2 {
+					t.Errorf("the server got %q", got)
+				}
+			})
+		})
+	}
+}
+
+// In the time for an answer a person may not have answered. That is no failure
+// of the call.
+func TestAskTimeout(t *testing.T) {
+	t.Parallel()
+	for method, tt := range map[string]struct{ params, want string }{
+		mcp.MethodElicitation: {formParams, `"result":{"action":"cancel"}`},
+		mcp.MethodSampling:    {sampleParams, `"error":{"code":-1,"message":"no answer in time"}`},
+		mcp.MethodRoots:       {`{}`, `"error":{"code":-1,"message":"no answer in time"}`},
+	} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				answered := make(chan struct{})
+				s := &script{handle: func(context.Context, *transport.Request) (*transport.Response, error) {
+					<-answered
+					return result(`{"content":[]}`), nil
+				}}
+				session := s.open(t, mcp.Options{AskTimeout: time.Minute}, mcp.Profile{Capabilities: everything()})
+				c := mcp.CallTool("tool", nil)
+				c.Ask = waits(make(chan error, 1))
+				ended := make(chan error, 1)
+				go func() { _, err := session.Call(t.Context(), c); ended <- err }()
+				synctest.Wait()
+				s.ask(s.made()[0].ID, `1`, method, tt.params)
+				time.Sleep(time.Minute - time.Nanosecond)
+				synctest.Wait()
+				if got := s.got(); len(got) > 0 {
+					t.Fatalf("answered before the time was over: %q", got)
+				}
+				time.Sleep(time.Nanosecond)
+				synctest.Wait()
+				if got := s.got(); len(got) != 1 || !strings.Contains(got[0], tt.want) {
+					t.Errorf("the server got %q", got)
+				}
+				close(answered)
+				if err := <-ended; err != nil {
+					t.Errorf("the call ended with %v", err)
+				}
+			})
+		})
+	}
+}
+
+// An Ask learns that its answer is not wanted any more.
+func TestAskEnds(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		end  func(t *testing.T, s *script, session *mcp.Session, cancel func())
+		want []string // of what the server gets, in order
+	}{
+		"withdrawn":      {end: func(_ *testing.T, s *script, _ *mcp.Session, _ func()) { s.cancel(`"q"`) }},
+		"session closed": {end: func(t *testing.T, _ *script, session *mcp.Session, _ func()) { closeSession(t, session) }},
+		"call cancelled": {
+			end:  func(_ *testing.T, _ *script, _ *mcp.Session, cancel func()) { cancel() },
+			want: []string{"notifications/cancelled", `"id":"q","error":{"code":-1,`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{handle: hangs}
+				session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything()})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				why := make(chan error, 1)
+				c := mcp.CallTool("tool", nil)
+				c.Ask = waits(why)
+				go func() { _, _ = session.Call(ctx, c) }()
+				synctest.Wait()
+				s.ask(0, `"q"`, mcp.MethodElicitation, formParams)
+				synctest.Wait()
+				s.cancel(`"another"`)
+				synctest.Wait()
+				select {
+				case err := <-why:
+					t.Fatalf("ended before: %v", err)
+				default:
+				}
+				tt.end(t, s, session, cancel)
+				synctest.Wait()
+				select {
+				case <-why:
+				default:
+					t.Fatal("the Ask goes on")
+				}
+				got := s.got()
+				slices.Sort(got)
+				slices.Sort(tt.want)
+				if len(got) != len(tt.want) {
+					t.Fatalf("the server got %q", got)
+				}
+				for _, want := range tt.want {
+					if !slices.ContainsFunc(got, func(m string) bool { return strings.Contains(m, want) }) {
+						t.Errorf("the server got %q, not %s", got, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A server cannot have any number of questions asked at once, nor two under one
+// id. Its pings are answered meanwhile.
+func TestTooManyQuestions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		why := make(chan error, 100)
+		session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: waits(why)})
+		for n := range 64 {
+			s.ask(0, fmt.Sprint(n), mcp.MethodRoots, "")
+		}
+		s.ask(0, `7`, mcp.MethodRoots, "")
+		synctest.Wait()
+		if got := s.got(); len(got) > 0 {
+			t.Fatalf("the server got %q", got)
+		}
+		s.ask(0, `64`, mcp.MethodRoots, "")
+		s.ask(0, `"p"`, "ping", "")
+		synctest.Wait()
+		got := s.got()
+		slices.Sort(got)
+		if len(got) != 2 || !strings.Contains(got[0], `"id":"p","result"`) || !strings.Contains(got[1], `"id":64,"error":{"code":-32603`) {
+			t.Errorf("the server got %q", got)
+		}
+		closeSession(t, session)
+		if len(why) != 64 {
+			t.Errorf("%d questions were asked", len(why))
+		}
+	})
+}
