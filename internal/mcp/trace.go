@@ -150,11 +150,16 @@ func (s *Session) attributes(c *Call) []attribute.KeyValue {
 // end finishes the operation with what became of it. A modern server that asks
 // back has answered; the round has not failed.
 func (o operation) end(result *Result, err error) {
-	var required *InputRequiredError
-	if err != nil && o.session.era().kind() == EraModern && errors.As(err, &required) {
-		err = nil
+	failure := ""
+	switch {
+	case err != nil:
+		failure = errorType(err)
+	case result != nil && o.call.Method == methodToolsCall && toolFailed(result.JSON):
+		failure = "tool_error"
 	}
-	failure := errorType(result, err, o.call.Method)
+	if failure == inputRequired && o.session.era().kind() == EraModern {
+		failure = ""
+	}
 	o.inst.duration.Record(o.ctx, time.Since(o.began).Seconds(), o.inst.set(o.session, o.call, failure))
 	if o.span.IsRecording() {
 		o.describe(result, err, failure)
@@ -209,20 +214,20 @@ func (i *instruments) set(s *Session, c *Call, failure string) metric.Measuremen
 	return opt
 }
 
-// errorType is error.type as the conventions have it, empty for a success.
-func errorType(result *Result, err error, method string) string {
+// inputRequired is the error.type of a call during which the server asked what
+// nobody answered.
+const inputRequired = "input_required"
+
+// errorType is error.type as the conventions have it.
+func errorType(err error) string {
 	var je *jsonrpc.Error
 	var te *transport.Error
 	var required *InputRequiredError
 	switch {
-	case err == nil && result != nil && method == methodToolsCall && toolFailed(result.JSON):
-		return "tool_error"
-	case err == nil:
-		return ""
 	case errors.As(err, &je):
 		return strconv.FormatInt(je.Code, 10)
 	case errors.As(err, &required):
-		return "input_required"
+		return inputRequired
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, context.Canceled):
