@@ -37,7 +37,7 @@ type watched struct {
 // watch returns what is kept of a call while it is in flight, nil for nothing,
 // and the context to make it with.
 func (s *Session) watch(ctx context.Context, c *Call) (context.Context, *watched) {
-	asks := (c.Ask != nil || s.profile.Ask != nil) && s.era().kind() == EraLegacy
+	asks := (c.Ask != nil || s.profile.Ask != nil) && counts(c) && s.era().kind() == EraLegacy
 	if c.Notify == nil && !asks {
 		return ctx, nil
 	}
@@ -59,6 +59,10 @@ func unanswered(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// counts reports whether a call is one that the server may be talking of when it
+// does not say so. A ping, which is made beside the calls, is not.
+func counts(c *Call) bool { return c.Method != methodPing || c.Notify != nil }
 
 // add registers a call and returns the function that removes it. After that
 // function has returned, nothing of w is called any more.

@@ -194,6 +194,27 @@ func TestWhoIsAsked(t *testing.T) {
 	}
 }
 
+// A ping that is under way takes nothing from the only call.
+func TestWhoIsAskedBesidePing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{handle: hangs}
+		session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: answers(`{"by":"session"}`)})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := mcp.CallTool("tool", nil)
+		c.Ask = answers(`{"by":"call"}`)
+		go func() { _, _ = session.Call(ctx, c) }()
+		go func() { _, _ = session.Ping(ctx, nil) }()
+		synctest.Wait()
+		s.ask(0, `1`, mcp.MethodRoots, "")
+		synctest.Wait()
+		if got := s.got(); len(got) != 1 || !strings.Contains(got[0], `"by":"call"`) {
+			t.Errorf("the server got %q", got)
+		}
+	})
+}
+
 // A call that the server asks something during, which nobody answers, ends, and
 // says what was asked.
 func TestUnansweredCall(t *testing.T) {

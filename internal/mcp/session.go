@@ -98,8 +98,10 @@ func (s *Session) once(ctx context.Context, c *Call) (*Result, error) {
 
 func (s *Session) call(ctx context.Context, c *Call, id int64) (*Result, error) {
 	ctx, w := s.watch(ctx, c)
-	forget := s.calls.add(id, w)
-	defer forget()
+	if counts(c) {
+		forget := s.calls.add(id, w)
+		defer forget()
+	}
 	req := &transport.Request{
 		ID:       id,
 		Method:   c.Method,
