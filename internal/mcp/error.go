@@ -51,7 +51,7 @@ func (e *ResultError) Error() string {
 
 // A LimitError says that a server's answers went over a limit of ours.
 type LimitError struct {
-	// Limit names the limit, as the configuration does.
+	// Limit names the limit, as the configuration does if it can be set there.
 	Limit string
 	// Max is its value.
 	Max int64

@@ -217,31 +217,25 @@ func responses(questions []Question, answers []Answer) []byte {
 
 // withInput returns params with these answers and this state, and no others.
 func withInput(params, responses, state []byte) []byte {
-	b := make([]byte, 0, len(params)+len(responses)+len(state)+48)
-	member := func(key, v []byte) error {
-		if len(b) > 0 {
+	b := make([]byte, 1, len(params)+len(responses)+len(state)+48)
+	b[0] = '{'
+	member := func(key, v []byte) {
+		if len(b) > 1 {
 			b = append(b, ',')
-		} else {
-			b = append(b, '{')
 		}
 		b = append(append(rawjson.AppendString(b, key), ':'), v...)
-		return nil
 	}
-	_ = rawjson.Object(object(rawjson.Trim(params)), func(key, v []byte) error {
-		switch string(key) {
-		case "inputResponses", "requestState":
-			return nil
+	_ = rawjson.Object(params, func(key, v []byte) error {
+		if k := string(key); k != "inputResponses" && k != "requestState" {
+			member(key, v)
 		}
-		return member(key, v)
+		return nil
 	})
 	if responses != nil {
-		_ = member([]byte("inputResponses"), responses)
+		member([]byte("inputResponses"), responses)
 	}
 	if state != nil {
-		_ = member([]byte("requestState"), state)
-	}
-	if len(b) == 0 {
-		b = append(b, '{')
+		member([]byte("requestState"), state)
 	}
 	return append(b, '}')
 }

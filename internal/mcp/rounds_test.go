@@ -180,8 +180,7 @@ func TestLoadShedding(t *testing.T) {
 		if _, err := session.Call(t.Context(), mcp.ReadResource("test://x")); err != nil {
 			t.Fatal(err)
 		}
-		for i, least := range []time.Duration{0, 250, 750, 1750} {
-			least *= time.Millisecond
+		for i, least := range []time.Duration{0, 250 * time.Millisecond, 750 * time.Millisecond, 1750 * time.Millisecond} {
 			if i >= len(times) || times[i] < least || times[i] > least*5/4 {
 				t.Errorf("round %d: the times are %v", i, times)
 			}
