@@ -27,6 +27,9 @@ type script struct {
 	// handle answers every request after the handshake.
 	handle func(ctx context.Context, req *transport.Request) (*transport.Response, error)
 
+	// answered is what whenAnswered waits for.
+	answered chan struct{}
+
 	receive transport.Receiver
 	done    chan struct{}
 
@@ -153,6 +156,16 @@ func refusal(code int64, data string) *transport.Response {
 func hangs(ctx context.Context, _ *transport.Request) (*transport.Response, error) {
 	<-ctx.Done()
 	return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: transport.Unknown, Err: context.Cause(ctx)}
+}
+
+// whenAnswered answers a request once answered is closed.
+func (s *script) whenAnswered(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	select {
+	case <-s.answered:
+		return result(complete), nil
+	case <-ctx.Done():
+		return hangs(ctx, req)
+	}
 }
 
 // everything declares all capabilities.

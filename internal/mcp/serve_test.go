@@ -2,17 +2,13 @@ package mcp_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
-	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
 // What a legacy server may ask is answered under its own id, and what it may not
@@ -211,181 +207,6 @@ func TestWhoIsAskedBesidePing(t *testing.T) {
 		synctest.Wait()
 		if got := s.got(); len(got) != 1 || !strings.Contains(got[0], `"by":"call"`) {
 			t.Errorf("the server got %q", got)
-		}
-	})
-}
-
-// A call that the server asks something during, which nobody answers, ends, and
-// says what was asked.
-func TestUnansweredCall(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		call, session mcp.Ask
-		on            int64
-	}{
-		"the call's own": {call: nobody, session: answers(`{}`), on: 1},
-		"the only one":   {call: nobody, session: answers(`{}`)},
-		"the session's":  {session: nobody, on: 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := &script{handle: hangs}
-				session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: tt.session})
-				ended := make(chan error, 1)
-				c := mcp.CallTool("tool", nil)
-				c.Ask = tt.call
-				go func() { _, err := session.Call(t.Context(), c); ended <- err }()
-				synctest.Wait()
-				id := s.made()[0].ID
-				s.ask(tt.on*id, `"q"`, mcp.MethodElicitation, formParams)
-				err := <-ended
-				synctest.Wait()
-				var required *mcp.InputRequiredError
-				want := `{"inputRequests":{"\"q\"":{"method":"elicitation/create","params":` + formParams + `}}}`
-				if !errors.As(err, &required) || string(required.Result) != want || mcp.DeliveryOf(err) != transport.Answered {
-					t.Errorf("the call ended with %#v", err)
-				}
-				got := s.got()
-				if !slices.ContainsFunc(got, func(m string) bool { return strings.Contains(m, `"id":"q","error":{"code":-32600`) }) ||
-					!slices.ContainsFunc(got, func(m string) bool {
-						return strings.Contains(m, "notifications/cancelled") && strings.Contains(m, fmt.Sprintf(`"requestId":%d`, id))
-					}) || len(got) != 2 {
-					t.Errorf("the server got %q", got)
-				}
-			})
-		})
-	}
-}
-
-// In the time for an answer a person may not have answered. That is no failure
-// of the call.
-func TestAskTimeout(t *testing.T) {
-	t.Parallel()
-	for method, tt := range map[string]struct{ params, want string }{
-		mcp.MethodElicitation: {formParams, `"result":{"action":"cancel"}`},
-		mcp.MethodSampling:    {sampleParams, `"error":{"code":-1,"message":"no answer in time"}`},
-		mcp.MethodRoots:       {`{}`, `"error":{"code":-1,"message":"no answer in time"}`},
-	} {
-		t.Run(method, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				answered := make(chan struct{})
-				s := &script{handle: func(context.Context, *transport.Request) (*transport.Response, error) {
-					<-answered
-					return result(`{"content":[]}`), nil
-				}}
-				session := s.open(t, mcp.Options{AskTimeout: time.Minute}, mcp.Profile{Capabilities: everything()})
-				c := mcp.CallTool("tool", nil)
-				c.Ask = waits(make(chan error, 1))
-				ended := make(chan error, 1)
-				go func() { _, err := session.Call(t.Context(), c); ended <- err }()
-				synctest.Wait()
-				s.ask(s.made()[0].ID, `1`, method, tt.params)
-				time.Sleep(time.Minute - time.Nanosecond)
-				synctest.Wait()
-				if got := s.got(); len(got) > 0 {
-					t.Fatalf("answered before the time was over: %q", got)
-				}
-				time.Sleep(time.Nanosecond)
-				synctest.Wait()
-				if got := s.got(); len(got) != 1 || !strings.Contains(got[0], tt.want) {
-					t.Errorf("the server got %q", got)
-				}
-				close(answered)
-				if err := <-ended; err != nil {
-					t.Errorf("the call ended with %v", err)
-				}
-			})
-		})
-	}
-}
-
-// An Ask learns that its answer is not wanted any more.
-func TestAskEnds(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		end  func(t *testing.T, s *script, session *mcp.Session, cancel func())
-		want []string // of what the server gets, in order
-	}{
-		"withdrawn":      {end: func(_ *testing.T, s *script, _ *mcp.Session, _ func()) { s.cancel(`"q"`) }},
-		"session closed": {end: func(t *testing.T, _ *script, session *mcp.Session, _ func()) { closeSession(t, session) }},
-		"call cancelled": {
-			end:  func(_ *testing.T, _ *script, _ *mcp.Session, cancel func()) { cancel() },
-			want: []string{"notifications/cancelled", `"id":"q","error":{"code":-1,`},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := &script{handle: hangs}
-				session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything()})
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				why := make(chan error, 1)
-				c := mcp.CallTool("tool", nil)
-				c.Ask = waits(why)
-				go func() { _, _ = session.Call(ctx, c) }()
-				synctest.Wait()
-				s.ask(0, `"q"`, mcp.MethodElicitation, formParams)
-				synctest.Wait()
-				s.cancel(`"another"`)
-				synctest.Wait()
-				select {
-				case err := <-why:
-					t.Fatalf("ended before: %v", err)
-				default:
-				}
-				tt.end(t, s, session, cancel)
-				synctest.Wait()
-				select {
-				case <-why:
-				default:
-					t.Fatal("the Ask goes on")
-				}
-				got := s.got()
-				slices.Sort(got)
-				slices.Sort(tt.want)
-				if len(got) != len(tt.want) {
-					t.Fatalf("the server got %q", got)
-				}
-				for _, want := range tt.want {
-					if !slices.ContainsFunc(got, func(m string) bool { return strings.Contains(m, want) }) {
-						t.Errorf("the server got %q, not %s", got, want)
-					}
-				}
-			})
-		})
-	}
-}
-
-// A server cannot have any number of questions asked at once, nor two under one
-// id. Its pings are answered meanwhile.
-func TestTooManyQuestions(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{}
-		why := make(chan error, 100)
-		session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: waits(why)})
-		for n := range 64 {
-			s.ask(0, fmt.Sprint(n), mcp.MethodRoots, "")
-		}
-		s.ask(0, `7`, mcp.MethodRoots, "")
-		synctest.Wait()
-		if got := s.got(); len(got) > 0 {
-			t.Fatalf("the server got %q", got)
-		}
-		s.ask(0, `64`, mcp.MethodRoots, "")
-		s.ask(0, `"p"`, "ping", "")
-		synctest.Wait()
-		got := s.got()
-		slices.Sort(got)
-		if len(got) != 2 || !strings.Contains(got[0], `"id":"p","result"`) || !strings.Contains(got[1], `"id":64,"error":{"code":-32603`) {
-			t.Errorf("the server got %q", got)
-		}
-		closeSession(t, session)
-		if len(why) != 64 {
-			t.Errorf("%d questions were asked", len(why))
 		}
 	})
 }
