@@ -83,7 +83,10 @@ func (c *httpCall) refused(ctx context.Context, resp *http.Response) error {
 // it was about to use, and had not begun to, it gives up on a POST; post tries
 // once more.
 func (c *httpCall) post(ctx context.Context, e *Envelope, method string, body []byte) (*http.Response, error) {
-	header := c.t.headerFor(c, e, method)
+	header, err := c.t.headerFor(c, e, method)
+	if err != nil {
+		return nil, &Error{Kind: KindProtocol, Delivery: NotSent, Err: err}
+	}
 	c.trace.WroteHeaders = c.wroteHeaders
 	ctx = httptrace.WithClientTrace(ctx, &c.trace)
 	for again := true; ; again = false {

@@ -18,6 +18,7 @@ const (
 	headerSession = "Mcp-Session-Id"
 	headerMethod  = "Mcp-Method"
 	headerName    = "Mcp-Name"
+	prefixParam   = "Mcp-Param-"
 )
 
 // checkHeader reports every configured header that cannot be sent.
@@ -91,7 +92,7 @@ type httpHeaders struct {
 
 // headerFor returns the headers of one request. Only a modern request has any
 // of its own, and therefore a map of its own.
-func (t *httpTransport) headerFor(c *httpCall, e *Envelope, method string) http.Header {
+func (t *httpTransport) headerFor(c *httpCall, e *Envelope, method string) (http.Header, error) {
 	if e.Modern || e.Handshake {
 		c.session = nil
 	} else {
@@ -103,7 +104,7 @@ func (t *httpTransport) headerFor(c *httpCall, e *Envelope, method string) http.
 		t.headers.Store(shared)
 	}
 	if !e.Modern {
-		return shared.header
+		return shared.header, nil
 	}
 	h := maps.Clone(shared.header)
 	c.values = [2]string{method, encodeHeader(e.Name)}
@@ -111,7 +112,13 @@ func (t *httpTransport) headerFor(c *httpCall, e *Envelope, method string) http.
 	if e.Name != "" {
 		h[headerName] = c.values[1:2:2]
 	}
-	return h
+	for _, p := range e.Parameters {
+		if !httpguts.ValidHeaderFieldName(p.Name) {
+			return nil, fmt.Errorf("parameter %.80q: not a valid name of a header", p.Name)
+		}
+		h[http.CanonicalHeaderKey(prefixParam+p.Name)] = []string{encodeHeader(p.Value)}
+	}
+	return h, nil
 }
 
 func (d *HTTP) headers(version string, session *string) *httpHeaders {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -142,6 +143,60 @@ func TestHTTPHeaders(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "hunter") || !strings.Contains(log.String(), "Idempotency-Key") {
 		t.Errorf("log: %s", &log)
+	}
+}
+
+// TestHTTPParameters: arguments that go out as headers too, of modern requests.
+func TestHTTPParameters(t *testing.T) {
+	t.Parallel()
+	var rec recorder
+	url := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+		rec.record(t, r)
+		writeResult(t, w, r, `{}`)
+	})
+	tr := dialHTTP(t, HTTPConfig{URL: url}, ignore)
+	tests := map[string]struct {
+		env        Envelope
+		parameters []Parameter
+		want       map[string][]string
+		fail       bool
+	}{
+		"none": {env: modern()},
+		"plain": {env: modern(), parameters: []Parameter{{"Region", "eu west"}, {"userID", "42"}}, want: map[string][]string{
+			"Mcp-Param-Region": {"eu west"}, "Mcp-Param-Userid": {"42"},
+		}},
+		"to be encoded": {env: modern(), parameters: []Parameter{{"a", "x\r\nEvil: 1"}, {"b", "\u00fc"}, {"c", " "}}, want: map[string][]string{
+			"Mcp-Param-A": {"=?base64?eA0KRXZpbDogMQ==?="}, "Mcp-Param-B": {"=?base64?w7w=?="}, "Mcp-Param-C": {"=?base64?IA==?="},
+		}},
+		"empty":        {env: modern(), parameters: []Parameter{{"a", ""}}, want: map[string][]string{"Mcp-Param-A": {""}}},
+		"legacy":       {env: legacy(), parameters: []Parameter{{"a", "x"}}},
+		"invalid name": {env: modern(), parameters: []Parameter{{"a\r\nEvil: 1", "x"}}, fail: true},
+		"no name":      {env: modern(), parameters: []Parameter{{"", "x"}}, fail: true},
+	}
+	for name, tt := range tests {
+		tt.env.Parameters = tt.parameters
+		_, err := tr.RoundTrip(short(t), &Request{ID: 1, Method: "tools/call", Envelope: tt.env, OnSend: func() {
+			if tt.fail {
+				t.Errorf("%s: sent", name)
+			}
+		}})
+		if tt.fail {
+			wantError(t, err, KindProtocol, NotSent)
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		r, _ := rec.last()
+		got := map[string][]string{}
+		for header, values := range r.Header {
+			if strings.HasPrefix(header, "Mcp-Param-") || header == "Evil" {
+				got[header] = values
+			}
+		}
+		if !maps.EqualFunc(got, tt.want, slices.Equal) {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
 	}
 }
 

@@ -95,9 +95,20 @@ type Envelope struct {
 	Modern bool
 	// Name is the value of the Mcp-Name header, before encoding. Empty: none.
 	Name string
+	// Parameters become headers of their own, of a modern request only (spec
+	// 2026-07-28, server/tools#x-mcp-header).
+	Parameters []Parameter
 	// Handshake marks the request that opens a legacy session: it goes out
 	// without a session id, and the id in its reply is kept for what follows.
 	Handshake bool
+}
+
+// A Parameter is a value of a tool's argument that goes out as a header too.
+type Parameter struct {
+	// Name is the header's without its prefix Mcp-Param-.
+	Name string
+	// Value is any text, before encoding. An empty one makes an empty header.
+	Value string
 }
 
 // A Response is what the server answered to a request.
