@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 )
 
 // A limitError says which limit was gone over.
@@ -13,6 +14,9 @@ type limitError struct {
 }
 
 func (e *limitError) Error() string { return fmt.Sprintf("%s is over %d bytes", e.what, e.limit) }
+
+// unlimited is the limit of a budget without one.
+const unlimited = math.MaxInt64 / 2
 
 // A budget reads from r and fails with a [*limitError] at the first byte past
 // its limit. It is for one goroutine.

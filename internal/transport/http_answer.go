@@ -77,13 +77,16 @@ func (c *httpCall) stream() (*Response, error) {
 			}
 			return nil, err
 		}
-		if answer != nil {
+		if answer == nil {
+			continue
+		}
+		if !c.endless {
 			c.t.tails.read(c, func() error {
 				_, err := c.event(events)
 				return err
 			})
-			return answer, nil
 		}
+		return answer, nil
 	}
 }
 

@@ -343,6 +343,45 @@ func TestHTTPLimits(t *testing.T) {
 	}
 }
 
+// TestHTTPEndless: a request that stays open may bring any number of messages,
+// but none that is too large, and its end is not waited for.
+func TestHTTPEndless(t *testing.T) {
+	t.Parallel()
+	const message, call = 1000, 10_000
+	note := "data: {\"method\":\"n\",\"params\":{\"pad\":\"" + strings.Repeat("x", message/2) + "\"}}\n\n"
+	tests := map[string]struct {
+		text string
+		fail bool
+	}{
+		"much":     {text: strings.Repeat(note, 100) + "data: {\"id\":1,\"result\":{}}\n\n"},
+		"too long": {text: note + "data: " + strings.Repeat("x", 2*message) + "\n\n", fail: true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var box inbox
+			url := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				_, _ = io.WriteString(w, tt.text)
+				_ = http.NewResponseController(w).Flush()
+				<-r.Context().Done()
+			})
+			tr := dialHTTP(t, HTTPConfig{URL: url, Limits: Limits{MessageBytes: message, CallBytes: call}}, box.receive)
+			resp, err := tr.RoundTrip(short(t), &Request{ID: 1, Method: "subscriptions/listen", Envelope: modern(), Endless: true})
+			if tt.fail {
+				wantError(t, err, KindLimit, Unknown)
+				return
+			}
+			if err != nil || string(resp.Result) != "{}" || len(box.all()) != 100 {
+				t.Errorf("got %+v, %v after %d messages", resp, err, len(box.all()))
+			}
+			if n := tr.tails.lingering.Load(); n != 0 {
+				t.Errorf("waited for the end of %d streams", n)
+			}
+		})
+	}
+}
+
 // TestHTTPEndlessRefusal: of a refusal only the start is read.
 func TestHTTPEndlessRefusal(t *testing.T) {
 	t.Parallel()

@@ -15,6 +15,8 @@ type httpCall struct {
 	id     int64 // the request's; of a Send, a negative number
 	cancel context.CancelCauseFunc
 	onSend func() // may be nil
+	// endless is as in the request.
+	endless bool
 	// sent is set before the body can reach the server.
 	sent  atomic.Bool
 	trace httptrace.ClientTrace
@@ -31,6 +33,7 @@ type httpCall struct {
 }
 
 func (c *httpCall) roundTrip(ctx context.Context, req *Request, body []byte) (*Response, error) {
+	c.endless = req.Endless
 	resp, err := c.post(ctx, &req.Envelope, req.Method, body)
 	if err != nil {
 		return nil, err
@@ -119,6 +122,9 @@ func (c *httpCall) wroteHeaders() {
 func (c *httpCall) meter(resp *http.Response) {
 	c.status = resp.StatusCode
 	c.in = budget{r: resp.Body, limit: c.t.dialer.cfg.Limits.CallBytes}
+	if c.endless {
+		c.in.limit = unlimited
+	}
 }
 
 func isSuccess(resp *http.Response) bool { return resp.StatusCode/100 == 2 }

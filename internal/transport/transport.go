@@ -71,6 +71,11 @@ type Request struct {
 	// It must not block; it may be called from another goroutine, and also
 	// after RoundTrip has returned because its context ended.
 	OnSend func()
+
+	// Endless is for a request whose answer is a stream that stays open, such as
+	// subscriptions/listen: [Limits.CallBytes] does not bound it, as one message
+	// after the other is handed to the Receiver.
+	Endless bool
 }
 
 // A Message is one that expects no response: a notification, or our response
