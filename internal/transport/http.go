@@ -31,13 +31,16 @@ type HTTPConfig struct {
 	// DeleteTimeout bounds the request that ends a session when a transport is
 	// closed. Default 2 s.
 	DeleteTimeout time.Duration
+	// Reconnect says how event streams that broke off are taken up again.
+	Reconnect Reconnect
 	// Logger takes what is worth a line. Nil discards.
 	Logger *slog.Logger
 }
 
 // HTTP dials Streamable HTTP: one POST per message, answered by one JSON body
-// or one event stream (spec 2025-03-26 and later, basic/transports). It makes
-// no request of its own, and opens no GET stream.
+// or one event stream (spec 2025-03-26 and later, basic/transports), which may
+// come in parts if the server gives its events ids. Of its own it makes no
+// request.
 type HTTP struct {
 	cfg    HTTPConfig
 	url    *url.URL
@@ -67,6 +70,7 @@ func NewHTTP(cfg HTTPConfig) (*HTTP, error) {
 		cfg.DeleteTimeout = DefaultDeleteTimeout
 	}
 	cfg.Limits = cfg.Limits.WithDefaults()
+	cfg.Reconnect = cfg.Reconnect.withDefaults()
 	header, dropped := baseHeader(cfg.Header)
 	for _, name := range dropped {
 		cfg.Logger.Warn("configured header is not sent", "header", name, "server_address", u.Hostname())

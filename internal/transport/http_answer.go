@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,7 @@ import (
 )
 
 // answer reads the response out of a reply with a 2xx status.
-func (c *httpCall) answer(resp *http.Response) (*Response, error) {
+func (c *httpCall) answer(ctx context.Context, resp *http.Response) (*Response, error) {
 	if err := checkEncoding(resp); err != nil {
 		return nil, c.breach(err)
 	}
@@ -22,7 +23,7 @@ func (c *httpCall) answer(resp *http.Response) (*Response, error) {
 	case isMedia(kind, "application/json"):
 		answer, err = c.document(resp.ContentLength)
 	case isMedia(kind, "text/event-stream"):
-		answer, err = c.stream()
+		answer, err = c.stream(ctx)
 	default:
 		err = &protocolError{fmt.Errorf("reply has content type %.80q", kind)}
 	}
@@ -67,14 +68,20 @@ func (c *httpCall) document(size int64) (*Response, error) {
 }
 
 // stream reads events until the response has come.
-func (c *httpCall) stream() (*Response, error) {
+func (c *httpCall) stream(ctx context.Context) (*Response, error) {
 	events := newSSEReader(&c.in, c.t.dialer.cfg.Limits.MessageBytes)
+	answer, err := c.read(events)
+	if err != nil && c.broken(ctx, err) {
+		return c.resume(ctx, *events, err)
+	}
+	return answer, err
+}
+
+// read reads one stream of events until the response has come.
+func (c *httpCall) read(events *sseReader) (*Response, error) {
 	for {
 		answer, err := c.event(events)
 		if err != nil {
-			if errors.Is(err, io.EOF) && c.bad != nil {
-				err = &protocolError{c.bad}
-			}
 			return nil, err
 		}
 		if answer == nil {
@@ -164,6 +171,9 @@ func (e *protocolError) Unwrap() error { return e.err }
 // unreadable says what became of a call whose reply could not be read: a
 // limit, a breach of protocol, or err as it is if the connection broke.
 func (c *httpCall) unreadable(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
 	if _, ok := errors.AsType[*limitError](err); ok || errors.Is(err, rawjson.ErrDepth) {
 		return &Error{Kind: KindLimit, Delivery: Unknown, Status: c.status, Err: err}
 	}
@@ -171,6 +181,9 @@ func (c *httpCall) unreadable(err error) error {
 		return c.breach(protocol.err)
 	}
 	if errors.Is(err, io.EOF) {
+		if c.bad != nil {
+			return c.breach(c.bad)
+		}
 		return errors.New("event stream ended without the response")
 	}
 	return err

@@ -81,7 +81,7 @@ func answerCases() map[string]answerCase {
 		"bad response":           {kind: sse, body: "data: {\"id\":7,\"result\":\"\xff\"}\n\n", fails: KindProtocol},
 		"stream too deep":        {kind: sse, body: "data: {\"id\":7,\"result\":" + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "}\n\n", fails: KindLimit},
 		"only noise":             {kind: sse, body: "data: hello\n\n", fails: KindProtocol},
-		"stream without it":      {kind: sse, body: "id: 1\ndata: {\"method\":\"n\"}\n\n", fails: KindLost, received: []string{"7 n "}},
+		"stream without it":      {kind: sse, body: "data: {\"method\":\"n\"}\n\n", fails: KindLost, received: []string{"7 n "}},
 		"stream cut in it":       {kind: sse, body: "data: {\"id\":7,\"result\":1}\n", fails: KindLost},
 		"empty stream":           {kind: sse, fails: KindLost},
 		"response to an earlier": {kind: sse, body: "data: {\"id\":6,\"result\":1}\n\n", fails: KindProtocol},

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 )
 
 // An httpCall is one POST and what comes back for it.
@@ -15,8 +16,9 @@ type httpCall struct {
 	id     int64 // the request's; of a Send, a negative number
 	cancel context.CancelCauseFunc
 	onSend func() // may be nil
-	// endless is as in the request.
-	endless bool
+	// What is still of interest of the request when it is sent.
+	version         string
+	modern, endless bool
 	// sent is set before the body can reach the server.
 	sent  atomic.Bool
 	trace httptrace.ClientTrace
@@ -33,7 +35,7 @@ type httpCall struct {
 }
 
 func (c *httpCall) roundTrip(ctx context.Context, req *Request, body []byte) (*Response, error) {
-	c.endless = req.Endless
+	c.version, c.modern, c.endless = req.Version, req.Modern, req.Endless
 	resp, err := c.post(ctx, &req.Envelope, req.Method, body)
 	if err != nil {
 		return nil, err
@@ -47,8 +49,9 @@ func (c *httpCall) roundTrip(ctx context.Context, req *Request, body []byte) (*R
 		if err := c.t.keepSession(resp.Header); err != nil {
 			return nil, c.breach(err)
 		}
+		c.session = c.t.session.Load()
 	}
-	return c.answer(resp)
+	return c.answer(ctx, resp)
 }
 
 func (c *httpCall) send(ctx context.Context, msg *Message) error {
@@ -79,7 +82,10 @@ func (c *httpCall) refused(ctx context.Context, resp *http.Response) error {
 	if err != nil {
 		return err
 	}
-	return &Error{Kind: KindStatus, Delivery: Answered, Status: answer.Status, Detail: answer.Error.Message, Err: answer.Error}
+	return &Error{
+		Kind: KindStatus, Delivery: Answered, Status: answer.Status, Detail: answer.Error.Message, Err: answer.Error,
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+	}
 }
 
 // post sends body. Where net/http finds a connection closed by the server that
@@ -118,10 +124,10 @@ func (c *httpCall) wroteHeaders() {
 	}
 }
 
-// meter counts what is read from resp.
+// meter counts what is read from resp, on top of what was read for c before.
 func (c *httpCall) meter(resp *http.Response) {
 	c.status = resp.StatusCode
-	c.in = budget{r: resp.Body, limit: c.t.dialer.cfg.Limits.CallBytes}
+	c.in.r, c.in.limit = resp.Body, c.t.dialer.cfg.Limits.CallBytes
 	if c.endless {
 		c.in.limit = unlimited
 	}

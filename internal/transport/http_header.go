@@ -19,6 +19,7 @@ const (
 	headerMethod  = "Mcp-Method"
 	headerName    = "Mcp-Name"
 	prefixParam   = "Mcp-Param-"
+	headerEventID = "Last-Event-Id"
 )
 
 // checkHeader reports every configured header that cannot be sent.
@@ -130,6 +131,18 @@ func (d *HTTP) headers(version string, session *string) *httpHeaders {
 		h[headerSession] = []string{*session}
 	}
 	return &httpHeaders{version: version, session: session, header: h}
+}
+
+// eventsHeader returns the headers of a GET for an event stream that goes on
+// after lastID, if there is one.
+func (d *HTTP) eventsHeader(version string, session *string, lastID string) http.Header {
+	h := d.headers(version, session).header
+	delete(h, "Content-Type")
+	h["Accept"] = []string{"text/event-stream"}
+	if lastID != "" {
+		h[headerEventID] = []string{lastID}
+	}
+	return h
 }
 
 // The frame of a header value that is not plain (spec 2026-07-28,

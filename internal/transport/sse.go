@@ -45,6 +45,9 @@ type sseReader struct {
 
 	lastID []byte
 	retry  time.Duration
+	told   bool // retry was set
+
+	events int // how many were returned
 }
 
 // newSSEReader returns a reader of events, each of which may take up max bytes.
@@ -55,9 +58,21 @@ func newSSEReader(r io.Reader, limit int64) *sseReader {
 // LastID returns the id to resume the stream after, empty if there is none.
 func (s *sseReader) LastID() string { return string(s.lastID) }
 
-// Retry returns the reconnection time that the server asked for, unclamped; 0
-// if it asked for none.
-func (s *sseReader) Retry() time.Duration { return s.retry }
+// Retry returns the reconnection time that the server asked for, unclamped;
+// told is false if it asked for none.
+func (s *sseReader) Retry() (wait time.Duration, told bool) { return s.retry, s.told }
+
+// Reset has s read another stream that goes on where the last one ended: of
+// that it keeps the id and the reconnection time.
+func (s *sseReader) Reset(r io.Reader) {
+	s.r = r
+	s.buf, s.pos, s.scanned = s.buf[:0], 0, 0
+	s.skipLF, s.begun, s.hasData, s.eventType = false, false, false, ""
+	s.idField = append(s.idField[:0], s.lastID...)
+}
+
+// Forget has s take no note any more of where the last stream ended.
+func (s *sseReader) Forget() { s.lastID, s.idField = nil, nil }
 
 // Next returns the next event that has data. At the end of the stream it
 // returns the reader's error, io.EOF for a clean end; an event that is too
@@ -73,6 +88,7 @@ func (s *sseReader) Next() (sseEvent, error) {
 			continue
 		}
 		if ev := s.dispatch(); len(ev.Data) > 0 {
+			s.events++
 			return ev, nil
 		}
 	}
@@ -173,7 +189,7 @@ func (s *sseReader) field(start, end int) {
 		// The standard wants ASCII digits only. ParseUint accepts nothing else
 		// in base 10; a number too large for it is no time to wait for.
 		if ms, err := strconv.ParseUint(string(text), 10, 31); err == nil {
-			s.retry = time.Duration(ms) * time.Millisecond
+			s.retry, s.told = time.Duration(ms)*time.Millisecond, true
 		}
 	}
 }

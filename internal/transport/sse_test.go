@@ -34,6 +34,7 @@ type sseCase struct {
 	want   []string
 	lastID string
 	retry  time.Duration
+	told   bool // if retry is 0
 }
 
 func sseCases() map[string]sseCase {
@@ -59,6 +60,7 @@ func sseCases() map[string]sseCase {
 		"id of unfinished event":   {in: "id: 1\n\nid: 2\ndata: a\n", lastID: "1"},
 		"id after data":            {in: "data: a\nid: 3\ndata: b\n\n", want: []string{"message|a\nb"}, lastID: "3"},
 		"retry that is none":       {in: "retry: 5\nretry: -1\nretry: 1e3\nretry: 9999999999999999999\nretry:\n\n", retry: 5 * time.Millisecond},
+		"retry at once":            {in: "retry: 0\n\n", told: true},
 		"type is forgotten":        {in: "event: x\n\ndata: a\n\n", want: []string{"message|a"}},
 		"unknown fields":           {in: "datas: x\nDATA: y\ndata : z\nfoo\ndata: a\n\n", want: []string{"message|a"}},
 		"unfinished line":          {in: "data: a\n\ndata: b", want: []string{"message|a"}},
@@ -77,8 +79,9 @@ func TestSSEReader(t *testing.T) {
 			t.Parallel()
 			check := func(how string, r io.Reader) {
 				got, s, err := readEvents(r, 1<<20)
-				if !errors.Is(err, io.EOF) || !slices.Equal(got, tt.want) || s.LastID() != tt.lastID || s.Retry() != tt.retry {
-					t.Errorf("%s: got %.200q, id %q, retry %v, %v", how, got, s.LastID(), s.Retry(), err)
+				retry, told := s.Retry()
+				if !errors.Is(err, io.EOF) || !slices.Equal(got, tt.want) || s.LastID() != tt.lastID || retry != tt.retry || told != (tt.retry != 0 || tt.told) {
+					t.Errorf("%s: got %.200q, id %q, retry %v, %v, %v", how, got, s.LastID(), retry, told, err)
 				}
 			}
 			check("whole", strings.NewReader(tt.in))
