@@ -81,6 +81,16 @@ func (f *fakeTransport) Send(context.Context, *transport.Message) error { return
 func (f *fakeTransport) Done() <-chan struct{}                          { return f.done }
 func (f *fakeTransport) Err() error                                     { return f.err }
 
+func (f *fakeTransport) Listen(ctx context.Context, opened func(resumed bool)) error {
+	opened(false)
+	select {
+	case <-ctx.Done():
+		return &transport.Error{Kind: transport.KindCanceled, Err: context.Cause(ctx)}
+	case <-f.done:
+		return &transport.Error{Kind: transport.KindClosed}
+	}
+}
+
 func (f *fakeTransport) Close(ctx context.Context) error {
 	if f.dialer.stubborn {
 		<-ctx.Done()

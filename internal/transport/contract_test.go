@@ -57,7 +57,7 @@ func answerHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	if bytes.Contains(text.Bytes(), []byte(`"method":"nothing"`)) {
+	if r.Method == http.MethodGet || bytes.Contains(text.Bytes(), []byte(`"method":"nothing"`)) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 		return
@@ -83,6 +83,7 @@ func TestContract(t *testing.T) {
 		"notification":       contractNotification,
 		"lost":               contractLost,
 		"closed":             contractClosed,
+		"listen":             contractListen,
 	}
 	for kind, way := range openWays() {
 		for name, run := range cases {
@@ -230,4 +231,33 @@ func contractClosed(t *testing.T, way openWay) {
 	_, err := tr.RoundTrip(short(t), &Request{ID: 2, Method: "echo"})
 	wantError(t, err, KindClosed, NotSent)
 	wantError(t, tr.Send(short(t), &Message{Body: []byte(`{}`)}), KindClosed, NotSent)
+}
+
+// contractListen has a call made while somebody listens, and then the transport
+// closed.
+func contractListen(t *testing.T, way openWay) {
+	tr := way.open(t, ignore)
+	if _, err := tr.RoundTrip(short(t), &Request{ID: 1, Method: "echo", Params: []byte(`{}`), Envelope: Envelope{Handshake: true}}); err != nil {
+		t.Fatal(err)
+	}
+	left := errors.New("left")
+	ctx, cancel := context.WithCancelCause(short(t))
+	err := tr.Listen(ctx, func(resumed bool) {
+		if resumed {
+			t.Error("resumed at first")
+		}
+		if got := call(t, tr, 2, "echo", `1`); got != `1` {
+			t.Errorf("the call got %s", got)
+		}
+		cancel(left)
+	})
+	if wantError(t, err, KindCanceled, NotSent); !errors.Is(err, left) {
+		t.Errorf("the cause is missing in %v", err)
+	}
+	opened, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- tr.Listen(short(t), func(bool) { close(opened) }) }()
+	<-opened
+	closeTransport(t, tr)
+	wantError(t, <-ended, KindClosed, NotSent)
+	wantError(t, tr.Listen(short(t), func(bool) { t.Error("opened") }), KindClosed, NotSent)
 }

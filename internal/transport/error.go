@@ -1,9 +1,14 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
+
+// ErrNoStream is in the error of [Transport.Listen] if the server offers no
+// stream for messages that belong to no request. Asking again does not help.
+var ErrNoStream = errors.New("server offers no stream of its own")
 
 // Delivery says what became of a request that got no result.
 type Delivery uint8

@@ -9,6 +9,10 @@ import (
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
 
+// lateAnswer is how long a call whose stream has ended for good waits for a
+// response that comes on the GET stream, if there is one.
+const lateAnswer = 500 * time.Millisecond
+
 // broken reports whether the stream that ended with err may be gone on with:
 // the connection broke, or the server closed it "without sending the JSON-RPC
 // response". What cannot be read is not read better the next time.
@@ -55,6 +59,12 @@ func (c *httpCall) resume(ctx context.Context, events sseReader, err error) (*Re
 			return answer, err
 		default:
 			back.ended()
+		}
+	}
+	if c.t.listening() {
+		// A server that ends a stream may have answered on the GET stream.
+		if err := pause(ctx, lateAnswer); err != nil {
+			return nil, err
 		}
 	}
 	if refused, ok := errors.AsType[*Error](err); ok {

@@ -68,8 +68,13 @@ func (c *sdkClient) call(t *testing.T, method, params string) string {
 
 func (c *sdkClient) initialize(t *testing.T) {
 	t.Helper()
-	c.call(t, "initialize", `{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}`)
-	c.envelope = legacy()
+	c.initializeAs(t, "2025-06-18")
+}
+
+func (c *sdkClient) initializeAs(t *testing.T, version string) {
+	t.Helper()
+	c.call(t, "initialize", `{"protocolVersion":"`+version+`","capabilities":{},"clientInfo":{"name":"t","version":"1"}}`)
+	c.envelope = Envelope{Version: version}
 	if err := c.Send(short(t), &Message{Body: []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`), Method: "notifications/initialized", Envelope: c.envelope}); err != nil {
 		t.Fatal(err)
 	}

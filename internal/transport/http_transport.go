@@ -30,6 +30,7 @@ type httpTransport struct {
 
 	headers atomic.Pointer[httpHeaders]
 	session atomic.Pointer[string] // nil before the handshake, and without session
+	legacy  atomic.Bool            // whether there was a handshake
 	tails   tails
 	sends   atomic.Int64 // the last id of a Send, counting down from 0
 
@@ -104,6 +105,9 @@ func (t *httpTransport) begin(ctx context.Context, c *httpCall) (context.Context
 	case t.closed:
 		c.cancel(errClosed)
 		return nil, &Error{Kind: KindClosed, Err: errClosed}
+	case c.id == listenID && t.pending[c.id] != nil:
+		c.cancel(errListening)
+		return nil, &Error{Kind: KindProtocol, Delivery: NotSent, Err: errListening}
 	case t.pending[c.id] != nil:
 		c.cancel(errClosed)
 		return nil, &Error{Kind: KindProtocol, Err: fmt.Errorf("request id %d is in use", c.id)}
@@ -145,12 +149,16 @@ func (t *httpTransport) lose(session *string, e *Error) {
 	}
 	t.lost = e
 	close(t.done)
+	if c := t.pending[listenID]; c != nil {
+		c.cancel(e)
+	}
 }
 
 // keepSession keeps the session id that the reply to a handshake carries: "A
 // server using the Streamable HTTP transport MAY assign a session ID at
 // initialization time, by including it in an Mcp-Session-Id header".
 func (t *httpTransport) keepSession(h http.Header) error {
+	t.legacy.Store(true)
 	id := h.Get(headerSession)
 	if id == "" {
 		t.session.Store(nil)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,6 +72,23 @@ func (s *stream) ended() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// Listen implements [Transport].
+func (s *stream) Listen(ctx context.Context, opened func(resumed bool)) error {
+	if ctx.Err() != nil {
+		return canceled(ctx, NotSent)
+	}
+	if e := s.ending(); e != nil {
+		return notSent(e)
+	}
+	opened(false)
+	select {
+	case <-s.done:
+		return notSent(s.ending())
+	case <-ctx.Done():
+		return canceled(ctx, NotSent)
 	}
 }
 

@@ -24,6 +24,22 @@ type Transport interface {
 	// and waits until it is handed over. Its errors are of type [*Error].
 	Send(ctx context.Context, msg *Message) error
 
+	// Listen keeps a way open on which the server can send messages that belong
+	// to no request of ours, until ctx is done or the transport is. It is for
+	// the legacy era, after the handshake, and for one caller at a time.
+	//
+	// opened is called each time that the way is open. resumed says that nothing
+	// was missed since it was last open; without it, messages may have been. It
+	// must not block.
+	//
+	// Where all messages of the server's share one stream there is nothing to
+	// open: opened(false) is called and Listen waits. Over Streamable HTTP it is
+	// the GET stream; what breaks it is made good without end. An [ErrNoStream]
+	// says that the server offers none: other calls are as good as before.
+	//
+	// Listen never returns nil; its errors are of type [*Error].
+	Listen(ctx context.Context, opened func(resumed bool)) error
+
 	// Done is closed when the transport can carry nothing more, whoever ended
 	// it. Err then says why; it is nil before that and after Close.
 	Done() <-chan struct{}
