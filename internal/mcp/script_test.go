@@ -86,6 +86,12 @@ func (s *script) Send(_ context.Context, msg *transport.Message) error {
 	return nil
 }
 
+func (s *script) Listen(ctx context.Context, opened func(resumed bool)) error {
+	opened(false)
+	<-ctx.Done()
+	return &transport.Error{Kind: transport.KindCanceled, Err: context.Cause(ctx)}
+}
+
 func (s *script) Done() <-chan struct{} { return s.done }
 func (s *script) Err() error            { return nil }
 
