@@ -28,14 +28,23 @@ const pixel =
 
 const text = (content) => ({ content: [{ type: 'text', text: content }] });
 
-function newServer() {
+// announce tells those who listen what has changed. Without it the server does so
+// itself, which over HTTP only lives for one request.
+function newServer(announce) {
   const server = new McpServer(
     { name: 'v2-demo', version: '1.0.0' },
-    { capabilities: { logging: {} }, instructions: 'A peer for tests.' },
+    { capabilities: { logging: {}, resources: { subscribe: true, listChanged: true } }, instructions: 'A peer for tests.' },
   );
   addPlainTools(server);
   addSlowTool(server);
   addAskTool(server);
+  addAnnouncingTools(
+    server,
+    announce ?? {
+      toolsChanged: () => server.sendToolListChanged(),
+      resourceUpdated: (uri) => server.server.sendResourceUpdated({ uri }),
+    },
+  );
   addResources(server);
   addPrompts(server);
   return server;
@@ -128,6 +137,22 @@ function addAskTool(server) {
   });
 }
 
+// grow and touch only say that the list of tools, or a resource, has changed.
+function addAnnouncingTools(server, announce) {
+  server.registerTool('grow', { description: 'announces other tools' }, async () => {
+    await announce.toolsChanged();
+    return text('grown');
+  });
+  server.registerTool(
+    'touch',
+    { description: 'announces a resource update', inputSchema: z.object({ uri: z.string() }) },
+    async ({ uri }) => {
+      await announce.resourceUpdated(uri);
+      return text(uri);
+    },
+  );
+}
+
 function addResources(server) {
   server.registerResource('text', 'test://text', { mimeType: 'text/plain' }, (uri) => ({
     contents: [{ uri: uri.href, mimeType: 'text/plain', text: 'some text' }],
@@ -156,7 +181,8 @@ function addPrompts(server) {
 }
 
 function serveHTTP(port) {
-  const handler = toNodeHandler(createMcpHandler(newServer));
+  const served = createMcpHandler(() => newServer(served.notify));
+  const handler = toNodeHandler(served);
   const validHost = localhostHostValidation();
   const validOrigin = localhostOriginValidation();
   const server = createServer((request, response) => {
@@ -171,7 +197,7 @@ function serveHTTP(port) {
 
 const [mode, port] = process.argv.slice(2);
 if (mode === 'stdio') {
-  serveStdio(newServer);
+  serveStdio(() => newServer());
 } else if (mode === 'http' && /^\d+$/.test(port ?? '')) {
   serveHTTP(Number(port));
 } else {
