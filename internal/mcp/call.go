@@ -20,12 +20,20 @@ const (
 	methodPromptsList   = "prompts/list"
 	methodPromptsGet    = "prompts/get"
 	methodComplete      = "completion/complete"
+	methodSubscribe     = "resources/subscribe"
+	methodUnsubscribe   = "resources/unsubscribe"
+	methodListen        = "subscriptions/listen"
 
-	notificationInitialized  = "notifications/initialized"
-	notificationCancelled    = "notifications/cancelled"
-	notificationProgress     = "notifications/progress"
-	notificationMessage      = "notifications/message"
-	notificationRootsChanged = "notifications/roots/list_changed"
+	notificationInitialized      = "notifications/initialized"
+	notificationCancelled        = "notifications/cancelled"
+	notificationProgress         = "notifications/progress"
+	notificationMessage          = "notifications/message"
+	notificationRootsChanged     = "notifications/roots/list_changed"
+	notificationAcknowledged     = "notifications/subscriptions/acknowledged"
+	notificationToolsChanged     = "notifications/tools/list_changed"
+	notificationPromptsChanged   = "notifications/prompts/list_changed"
+	notificationResourcesChanged = "notifications/resources/list_changed"
+	notificationUpdated          = "notifications/resources/updated"
 )
 
 // A Call is one request to a server, before an id and an era's additions. The

@@ -61,8 +61,14 @@ func unanswered(ctx context.Context, err error) error {
 }
 
 // counts reports whether a call is one that the server may be talking of when it
-// does not say so. A ping, which is made beside the calls, is not.
-func counts(c *Call) bool { return c.Method != methodPing || c.Notify != nil }
+// does not say so. Those that are made beside the callers' own are not.
+func counts(c *Call) bool {
+	switch c.Method {
+	case methodPing, methodSubscribe, methodUnsubscribe:
+		return c.Notify != nil
+	}
+	return true
+}
 
 // add registers a call and returns the function that removes it. After that
 // function has returned, nothing of w is called any more.

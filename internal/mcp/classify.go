@@ -14,6 +14,10 @@ import (
 // the revision of a request (spec 2026-07-28, basic/versioning).
 const codeUnsupportedVersion = -32022
 
+// codeMissingCapability is the error of a modern server that needs a capability
+// which the client has not declared.
+const codeMissingCapability = -32021
+
 // A verdict is what the answer to server/discover says about a server.
 type verdict struct {
 	step    step

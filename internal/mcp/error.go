@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,15 +93,23 @@ func requiring(method string, questions ...Question) *InputRequiredError {
 
 func (e *InputRequiredError) Error() string { return e.Method + " needs input" }
 
-// An UnsupportedError says that the era of a session has no such thing.
+// An UnsupportedError says that the session has no such thing: its server has not
+// declared it, or its era does not know it.
 type UnsupportedError struct {
-	// What names it.
+	// What is the method or the capability.
 	What string
+	// Err is what the server said to that, nil if it was not asked.
+	Err error
 }
 
 func (e *UnsupportedError) Error() string {
-	return e.What + " does not exist in the protocol revision of the session"
+	if e.Err != nil {
+		return "the session does not support " + e.What + ": " + e.Err.Error()
+	}
+	return "the session does not support " + e.What
 }
+
+func (e *UnsupportedError) Unwrap() error { return e.Err }
 
 // DeliveryOf says what became of the request that ended in err.
 //
@@ -115,11 +124,14 @@ func DeliveryOf(err error) transport.Delivery {
 	var re *ResultError
 	var ir *InputRequiredError
 	var le *LimitError
+	var ue *UnsupportedError
 	switch {
 	case errors.As(err, &te):
 		return te.Delivery
 	case errors.As(err, &je), errors.As(err, &re), errors.As(err, &ir), errors.As(err, &le):
 		return transport.Answered
+	case errors.As(err, &ue):
+		return transport.NotSent
 	default:
 		return transport.Unknown
 	}
@@ -130,6 +142,16 @@ func cut(s string, n int) string {
 		return s[:n] + "…"
 	}
 	return s
+}
+
+// canceled is the error of whoever stops waiting because ctx has ended.
+func canceled(ctx context.Context) error {
+	return &transport.Error{Kind: transport.KindCanceled, Delivery: transport.Unknown, Err: context.Cause(ctx)}
+}
+
+// closedError is the error of what a closed session is asked for.
+func (s *Session) closedError() error {
+	return &transport.Error{Kind: transport.KindClosed, Delivery: transport.NotSent, Err: s.Err()}
 }
 
 // marshal is json.Marshal for values that cannot fail.

@@ -11,12 +11,13 @@ import (
 
 // The reserved keys of _meta (spec 2026-07-28, basic/index#meta).
 const (
-	metaVersion       = "io.modelcontextprotocol/protocolVersion"
-	metaClientInfo    = "io.modelcontextprotocol/clientInfo"
-	metaCapabilities  = "io.modelcontextprotocol/clientCapabilities"
-	metaLogLevel      = "io.modelcontextprotocol/logLevel"
-	metaServerInfo    = "io.modelcontextprotocol/serverInfo"
-	metaProgressToken = "progressToken"
+	metaVersion        = "io.modelcontextprotocol/protocolVersion"
+	metaClientInfo     = "io.modelcontextprotocol/clientInfo"
+	metaCapabilities   = "io.modelcontextprotocol/clientCapabilities"
+	metaLogLevel       = "io.modelcontextprotocol/logLevel"
+	metaSubscriptionID = "io.modelcontextprotocol/subscriptionId"
+	metaServerInfo     = "io.modelcontextprotocol/serverInfo"
+	metaProgressToken  = "progressToken"
 )
 
 // params returns the params of c with _meta in front: what the era demands,

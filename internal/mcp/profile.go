@@ -16,8 +16,11 @@ type Profile struct {
 	// Ask answers the questions that belong to no call, or to one without an Ask
 	// of its own. Nil: there is nobody to ask.
 	Ask Ask
-	// Notify gets the notifications that no call wants. It is called from the
-	// reading goroutine and must not block. Nil: they are dropped.
+	// Notify gets the notifications that no call wants, and those that say that
+	// something changed, whoever else gets them. Where calls of different
+	// principals share a session it gets nothing but changes and what was
+	// listened for. It is called from the reading goroutine and must not block.
+	// Nil: they are dropped.
 	Notify func(jsonrpc.Message)
 }
 

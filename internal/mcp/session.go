@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
-	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
@@ -29,13 +28,17 @@ type Session struct {
 	current atomic.Pointer[era]
 	info    Info
 
-	nextID atomic.Int64
-	calls  calls
+	nextID        atomic.Int64
+	calls         calls
+	subscriptions subscriptions
 	// background counts the goroutines that Close waits for, replies those of
 	// them that answer the server at once, questions those that have to ask.
 	background sync.WaitGroup
 	replies    atomic.Int32
 	questions  questions
+	// spawning guards closing, which is set before background is waited for.
+	spawning sync.Mutex
+	closing  bool
 }
 
 func (s *Session) era() era { return *s.current.Load() }
@@ -68,8 +71,32 @@ func (s *Session) Err() error { return s.tr.Err() }
 // is closed and nothing of the session runs any more.
 func (s *Session) Close(ctx context.Context) error {
 	err := s.tr.Close(ctx)
+	s.spawning.Lock()
+	s.closing = true
+	s.spawning.Unlock()
 	s.background.Wait()
 	return err
+}
+
+// spawn runs f, which must end when the session does, on a goroutine that Close
+// waits for. It reports false, and does not run f, once the session is closed.
+func (s *Session) spawn(f func()) bool {
+	s.spawning.Lock()
+	defer s.spawning.Unlock()
+	if !s.closing {
+		s.background.Go(f)
+	}
+	return !s.closing
+}
+
+// alive reports whether the session can carry further calls.
+func (s *Session) alive() bool {
+	select {
+	case <-s.Done():
+		return false
+	default:
+		return true
+	}
 }
 
 // Call makes a call and waits for its result. When ctx ends first, the server
@@ -196,36 +223,4 @@ func (s *Session) notify(ctx context.Context, method string, params []byte) erro
 // that has no ping. meta is the text of the caller's _meta object, nil for none.
 func (s *Session) Ping(ctx context.Context, meta []byte) (*Result, error) {
 	return s.Call(ctx, &Call{Method: s.era().pingMethod(), Meta: meta})
-}
-
-// receive takes what the server sends unasked. It runs on a reading goroutine
-// and must not block.
-func (s *Session) receive(msg jsonrpc.Message, call int64) {
-	switch {
-	case msg.IsRequest():
-		s.serve(msg, call)
-		return
-	case msg.Method == notificationCancelled && s.questions.withdraw(rawjson.Get(msg.Params, "requestId")):
-		return
-	}
-	if !s.passOn(msg, call) {
-		s.inst.dropped.Add(context.Background(), 1)
-		s.opts.Logger.Debug("notification dropped", "method", cut(msg.Method, 100))
-	}
-}
-
-// passOn hands a notification to the call that it belongs to, and reports
-// whether there is one that wants it.
-func (s *Session) passOn(msg jsonrpc.Message, call int64) bool {
-	switch {
-	case msg.Method == notificationProgress:
-		token, ok := jsonrpc.ID(rawjson.Get(msg.Params, metaProgressToken)).Int()
-		return ok && s.calls.notify(token, msg)
-	case call != 0:
-		return s.calls.notify(call, msg)
-	case msg.Method == notificationMessage && !s.opts.Shared:
-		return s.calls.notifyOnly(msg)
-	default:
-		return false
-	}
 }

@@ -1,0 +1,88 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+var errListenerClosed = errors.New("the listener is closed")
+
+// A Listener keeps a session listening for what its server tells of its own
+// accord. What comes goes to the Notify of the session's profile. Its methods
+// may be called concurrently. Whoever asked for it closes it.
+//
+// It holds a goroutine from the first Set on if the server has to be asked for a
+// stream: over HTTP, and from a modern server.
+type Listener struct {
+	how listening
+	// turn holds one value for whoever may use how.
+	turn chan struct{}
+	// over ends with the listener, and with it a Set that is under way.
+	over context.Context //nolint:containedctx // the listener's own
+	end  context.CancelCauseFunc
+}
+
+// listening is how the sessions of an era listen. Its methods are not called
+// concurrently.
+type listening interface {
+	set(ctx context.Context, want Filter) (granted Filter, err error)
+	close()
+}
+
+// Listen returns a Listener, which listens for nothing yet. There may be one at
+// a time. gap is called whenever events may have been missed, from a goroutine
+// of the session; it must not block.
+func (s *Session) Listen(gap func()) *Listener {
+	l := &Listener{turn: make(chan struct{}, 1), how: &legacyListening{session: s, gap: gap}}
+	if s.era().kind() == EraModern {
+		l.how = &modernListening{session: s, gap: gap}
+	}
+	l.over, l.end = context.WithCancelCause(context.Background())
+	return l
+}
+
+// Set makes the listener listen for want instead of what it listened for
+// before, and returns what the server grants of it. What is granted may never
+// come all the same; what is not granted will not come, or only by chance.
+//
+// A legacy server is sent resources/subscribe and resources/unsubscribe for the
+// difference; of changed lists it tells unasked. Its way in is kept open until
+// Close, also for an empty filter: log messages and questions come there too. A
+// resource that it refuses is not granted, and the error of the first such comes
+// beside what is. Modern servers have one subscription for all of want, which is replaced: on
+// HTTP the old one ends when the new one has been acknowledged, so that nothing
+// is lost in between. On a stream that all messages share it ends before,
+// because there are servers that keep one for each connection, and take the end
+// of the old for the end of the new; gap is called then.
+//
+// Beside the errors of [Session.Call] there is [*UnsupportedError]: the server
+// has no such thing, nothing will ever come. After an error of a modern server
+// what was listened for before still is, as far as it had not to end first; Set
+// may be called again.
+func (l *Listener) Set(ctx context.Context, want Filter) (granted Filter, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(l.over, func() { cancel(errListenerClosed) })()
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return Filter{}, canceled(ctx)
+	}
+	defer func() { <-l.turn }()
+	if l.over.Err() != nil {
+		return Filter{}, &transport.Error{Kind: transport.KindClosed, Delivery: transport.NotSent, Err: errListenerClosed}
+	}
+	return l.how.set(ctx, want.clone())
+}
+
+// Close ends the listening and waits until nothing of it runs any more. A modern
+// server is told; at a legacy one subscriptions last as long as the session,
+// unless an empty filter was set before. A second Close does nothing.
+func (l *Listener) Close() {
+	l.end(errListenerClosed)
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	l.how.close()
+}
