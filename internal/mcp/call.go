@@ -23,6 +23,7 @@ const (
 	methodSubscribe     = "resources/subscribe"
 	methodUnsubscribe   = "resources/unsubscribe"
 	methodListen        = "subscriptions/listen"
+	methodSetLevel      = "logging/setLevel"
 
 	notificationInitialized      = "notifications/initialized"
 	notificationCancelled        = "notifications/cancelled"

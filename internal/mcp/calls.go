@@ -64,7 +64,7 @@ func unanswered(ctx context.Context, err error) error {
 // does not say so. Those that are made beside the callers' own are not.
 func counts(c *Call) bool {
 	switch c.Method {
-	case methodPing, methodSubscribe, methodUnsubscribe:
+	case methodPing, methodSubscribe, methodUnsubscribe, methodSetLevel:
 		return c.Notify != nil
 	}
 	return true

@@ -32,8 +32,8 @@ func (s *Session) params(ctx context.Context, c *Call, id int64) []byte {
 	m := metaWriter{buf: make([]byte, 0, len(c.Params)+len(c.Meta)+len(who)+160)}
 	m.buf = append(m.buf, `{"_meta":{`...)
 	m.raw(who)
-	if c.LogLevel != "" && era.kind() == EraModern {
-		m.Set(metaLogLevel, c.LogLevel)
+	if level := s.levelOf(c); level != "" && era.kind() == EraModern {
+		m.Set(metaLogLevel, level)
 	}
 	if c.Notify != nil {
 		m.key(metaProgressToken)

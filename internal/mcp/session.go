@@ -31,6 +31,8 @@ type Session struct {
 	nextID        atomic.Int64
 	calls         calls
 	subscriptions subscriptions
+	// level is the log level that a modern server is asked for, nil for none.
+	level atomic.Pointer[string]
 	// background counts the goroutines that Close waits for, replies those of
 	// them that answer the server at once, questions those that have to ask.
 	background sync.WaitGroup
