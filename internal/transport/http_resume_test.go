@@ -57,8 +57,8 @@ func resumeCases() map[string]resumeCase {
 			ids: []string{"1", "1", "1", "1"}, waits: []time.Duration{500 * ms, 500 * ms, 562 * ms, 843 * ms},
 		},
 		"throttled": {
-			replies: []reply{asked("1", 500), {status: 429, header: http.Header{"Retry-After": {"3"}}}, says(answered)}, result: "1",
-			ids: []string{"1", "1"}, waits: []time.Duration{500 * ms, 3 * s},
+			replies: []reply{asked("1", 500), {status: 429, header: http.Header{"Retry-After": {"3"}}}, says("id: 2\ndata: {\"method\":\"n\"}\n\n"), says(answered)}, result: "1",
+			ids: []string{"1", "1", "2"}, waits: []time.Duration{500 * ms, 3 * s, 500 * ms}, received: []string{"7 n "},
 		},
 		"throttled for too long": {
 			replies: []reply{asked("1", 500), {status: 429, header: http.Header{"Retry-After": {"300"}}}}, fails: KindLost, ids: []string{"1"},

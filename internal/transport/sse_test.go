@@ -126,6 +126,35 @@ func TestSSEReaderLimit(t *testing.T) {
 	}
 }
 
+// TestSSEReaderReset: of an event that one stream has not finished, nothing is
+// part of the next.
+func TestSSEReaderReset(t *testing.T) {
+	t.Parallel()
+	const first = "retry: 7\nid: 1\ndata: a\n\n"
+	for name, rest := range map[string]string{
+		"nothing": "", "data": "data: half\n", "type": "event: x\n", "id": "id: 2\n", "line": "data: h", "CR": ": ok\r",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, s, err := readEvents(strings.NewReader(first+rest), 1<<20)
+			if !errors.Is(err, io.EOF) || s.LastID() != "1" {
+				t.Fatalf("id %q, %v", s.LastID(), err)
+			}
+			s.Reset(strings.NewReader("\ufeffdata: b\n\n"))
+			ev, err := s.Next()
+			if err != nil || ev.Type != "message" || string(ev.Data) != "b" {
+				t.Errorf("got %s|%s, %v", ev.Type, ev.Data, err)
+			}
+			if retry, told := s.Retry(); s.LastID() != "1" || retry != 7*time.Millisecond || !told {
+				t.Errorf("id %q, retry %v, %v", s.LastID(), retry, told)
+			}
+			if s.Forget(); s.LastID() != "" {
+				t.Errorf("id %q after all", s.LastID())
+			}
+		})
+	}
+}
+
 func TestSSEReaderPassesErrors(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
