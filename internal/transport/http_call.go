@@ -19,6 +19,8 @@ type httpCall struct {
 	// What is still of interest of the request when it is sent.
 	version         string
 	modern, endless bool
+	// listened: there was a GET stream.
+	listened bool
 	// sent is set before the body can reach the server.
 	sent  atomic.Bool
 	trace httptrace.ClientTrace

@@ -77,6 +77,7 @@ func (c *httpCall) hear(ctx context.Context, back *comeback, opened func(resumed
 		return err
 	}
 	defer resp.Body.Close()
+	c.listened = true
 	back.began()
 	back.events.Reset(&c.in)
 	opened(back.id != "")

@@ -44,7 +44,8 @@ func (c *httpCall) refusal(ctx context.Context, resp *http.Response) (*Response,
 	id, rpc := rpcError(body, c.t.dialer.cfg.Limits.Depth)
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-	case c.session != nil && sessionLost(status, body, id, rpc):
+	case c.session != nil && sessionLost(status, body, id, rpc) && (c.id != listenID || c.listened || rpc != nil):
+		// A first GET may also end where the server knows of no GET at all.
 		e.Kind, e.Delivery = KindSessionLost, NotSent
 		c.t.lose(c.session, e)
 	case rpc != nil && status != http.StatusTooManyRequests:
