@@ -144,14 +144,13 @@ func ListResourceTemplates() List {
 // ListPrompts is the list of prompts.
 func ListPrompts() List { return List{methodPromptsList, "prompts", "name"} }
 
-// Page asks for one page. A nil cursor asks for the first; an empty cursor is a
+// params asks for one page. A nil cursor asks for the first; an empty cursor is a
 // cursor like any other.
-func (l List) Page(cursor *string) *Call {
-	c := &Call{Method: l.method}
-	if cursor != nil {
-		c.Params = append(rawjson.AppendString([]byte(`{"cursor":`), *cursor), '}')
+func (l List) params(cursor *string) []byte {
+	if cursor == nil {
+		return nil
 	}
-	return c
+	return append(rawjson.AppendString([]byte(`{"cursor":`), *cursor), '}')
 }
 
 // named builds {"<key>":"<name>","arguments":<arguments>}.
@@ -170,6 +169,13 @@ func named(key, name string, arguments []byte) []byte {
 
 // A Result is what a server answered.
 type Result struct {
-	// JSON is the text of the result object, exactly as sent.
+	// JSON is the text of the result object, exactly as sent. It is not to be
+	// changed: others may have been given the same.
 	JSON json.RawMessage
+	// Cached: the server was not asked, since it has said before that this would
+	// be good for a while.
+	Cached bool
+	// OutputError says how the structured content of a tool's result breaks the
+	// tool's outputSchema. Empty: it does not, or it was not checked.
+	OutputError string
 }

@@ -34,6 +34,8 @@ type knowledge struct {
 	legacyUntil atomic.Int64
 	// otherUntil is until when the server is at once reached the other way.
 	otherUntil atomic.Int64
+	// results are those that the server said are the same for everybody.
+	results cache
 }
 
 // legacyMemory bounds how long a server is believed to be legacy: one that was
@@ -121,7 +123,7 @@ func (c *Client) connect(ctx context.Context, knownLegacy bool) (*Session, error
 
 // dial opens a transport, and a session around it that has no era yet.
 func (c *Client) dial(ctx context.Context) (*Session, error) {
-	s := &Session{opts: &c.opts, profile: &c.profile, inst: c.inst, peer: c.dialer.Peer(), dialled: make(chan struct{})}
+	s := &Session{opts: &c.opts, profile: &c.profile, inst: c.inst, peer: c.dialer.Peer(), dialled: make(chan struct{}), public: &c.results}
 	s.current.Store(noEra())
 	s.nextID.Store(beforeFirstID(s.peer))
 	tr, err := c.dialer.Dial(ctx, s.receive)

@@ -125,12 +125,13 @@ func DeliveryOf(err error) transport.Delivery {
 	var ir *InputRequiredError
 	var le *LimitError
 	var ue *UnsupportedError
+	var pe *ParameterError
 	switch {
 	case errors.As(err, &te):
 		return te.Delivery
 	case errors.As(err, &je), errors.As(err, &re), errors.As(err, &ir), errors.As(err, &le):
 		return transport.Answered
-	case errors.As(err, &ue):
+	case errors.As(err, &ue), errors.As(err, &pe):
 		return transport.NotSent
 	default:
 		return transport.Unknown

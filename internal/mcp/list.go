@@ -36,16 +36,53 @@ func (l ListLimits) WithDefaults() ListLimits {
 // ListPage gets one page of a list. A nil cursor asks for the first. It returns
 // the cursor of the next page, nil if this was the last.
 func (s *Session) ListPage(ctx context.Context, l List, cursor *string, meta []byte) (page *Result, next *string, err error) {
-	c := l.Page(cursor)
-	c.Meta = meta
-	page, err = s.Call(ctx, c)
+	params := l.params(cursor)
+	key := cacheKey{method: l.method, params: string(params)}
+	caches := s.caches(meta)
+	if caches {
+		if e := s.recallList(key); e != nil {
+			return e.result(true), e.next, nil
+		}
+	}
+	saver := s.saver()
+	e, err := s.fetchPage(ctx, l, cursor, meta)
 	if err != nil {
 		return nil, nil, err
 	}
-	if items := rawjson.Get(page.JSON, l.Member); len(items) == 0 || items[0] != '[' {
-		return nil, nil, &ResultError{Method: c.Method, Problem: "it has no list of " + l.Member}
+	if caches {
+		saver.keep(key, e)
 	}
-	return page, nextCursor(page.JSON), nil
+	return e.result(false), e.next, nil
+}
+
+// fetchPage gets one page from the server.
+func (s *Session) fetchPage(ctx context.Context, l List, cursor *string, meta []byte) (*entry, error) {
+	r, err := s.Call(ctx, &Call{Method: l.method, Params: l.params(cursor), Meta: meta})
+	if err != nil {
+		if cursor != nil && invalidParams(err) { // a page that led to this cursor is not good any more
+			s.forget(l.method, "")
+		}
+		return nil, err
+	}
+	if items := rawjson.Get(r.JSON, l.Member); len(items) == 0 || items[0] != '[' {
+		return nil, &ResultError{Method: l.method, Problem: "it has no list of " + l.Member}
+	}
+	e := &entry{json: r.JSON, next: nextCursor(r.JSON)}
+	if l.method == methodToolsList {
+		var c *chapter
+		e.json, c = s.study(r.JSON)
+		e.chapters = []*chapter{c}
+	}
+	return e.timed(), nil
+}
+
+// recallList returns a list that is known already, nil if it is not.
+func (s *Session) recallList(key cacheKey) *entry {
+	e := s.recall(key)
+	if e != nil && e.public { // another session may have seen it
+		s.book.add(e.chapters...)
+	}
+	return e
 }
 
 // nextCursor: only an absent cursor or null ends a list; an empty one is a
@@ -61,26 +98,46 @@ func nextCursor(result []byte) *string {
 // ListAll walks a list from its beginning to its end and returns it as if it
 // had come on one page.
 func (s *Session) ListAll(ctx context.Context, l List, meta []byte, limits ListLimits) (*Result, error) {
-	w := walk{list: l, limits: limits.WithDefaults(), cursors: make(map[string]bool), names: make(map[string]bool)}
+	limits = limits.WithDefaults()
+	key := cacheKey{method: l.method, params: "all", limits: limits}
+	caches := s.caches(meta)
+	if caches {
+		if e := s.recallList(key); e != nil {
+			return e.result(true), nil
+		}
+	}
+	saver := s.saver()
+	e, err := s.walk(ctx, l, meta, limits)
+	if err != nil {
+		return nil, err
+	}
+	if caches {
+		saver.keep(key, e)
+	}
+	return e.result(false), nil
+}
+
+func (s *Session) walk(ctx context.Context, l List, meta []byte, limits ListLimits) (*entry, error) {
+	w := walk{list: l, limits: limits, cursors: make(map[string]bool), names: make(map[string]bool)}
 	var cursor *string
 	for {
-		page, next, err := s.ListPage(ctx, l, cursor, meta)
+		page, err := s.fetchPage(ctx, l, cursor, meta)
 		if err != nil && s.leaked(cursor, err) {
-			return w.result(), nil
+			return w.entry(), nil
 		}
 		if err == nil {
-			err = w.add(page.JSON)
+			err = w.take(page)
 		}
 		switch {
 		case err != nil:
 			return nil, err
-		case next == nil || s.leaked(next, nil) && w.cursors[*next]:
-			return w.result(), nil
-		case w.cursors[*next]:
+		case page.next == nil || s.leaked(page.next, nil) && w.cursors[*page.next]:
+			return w.entry(), nil
+		case w.cursors[*page.next]:
 			return nil, &ResultError{Method: l.method, Problem: "the same cursor came twice"}
 		}
-		w.cursors[*next] = true
-		cursor = next
+		w.cursors[*page.next] = true
+		cursor = page.next
 	}
 }
 
@@ -91,6 +148,10 @@ func (s *Session) leaked(cursor *string, err error) bool {
 	if s.info.Era != EraLegacy || cursor == nil || *cursor != "" {
 		return false
 	}
+	return err == nil || invalidParams(err)
+}
+
+func invalidParams(err error) bool {
 	var je *jsonrpc.Error
-	return err == nil || errors.As(err, &je) && je.Code == jsonrpc.CodeInvalidParams
+	return errors.As(err, &je) && je.Code == jsonrpc.CodeInvalidParams
 }

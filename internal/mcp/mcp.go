@@ -85,6 +85,12 @@ type Options struct {
 	// AskTimeout bounds how long the answer to one question of the server may
 	// take. Default 5 min.
 	AskTimeout time.Duration
+	// WithoutOutputValidation leaves the structured content of tools unchecked;
+	// see [Result.OutputError].
+	WithoutOutputValidation bool
+	// WithoutCache asks the server every time, however long it said that its
+	// lists and resources would be good.
+	WithoutCache bool
 	// WithoutTraceContext keeps our trace context out of params._meta.
 	WithoutTraceContext bool
 	// Propagator writes the trace context. Default: W3C trace context, without

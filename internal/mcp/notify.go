@@ -53,7 +53,9 @@ func (s *Session) pass(msg jsonrpc.Message, call int64) bool {
 }
 
 // tell hands a notification to the profile, and reports whether that wants any.
+// What it says to have changed is forgotten first.
 func (s *Session) tell(msg jsonrpc.Message) bool {
+	s.notice(msg)
 	if s.profile.Notify == nil {
 		return false
 	}

@@ -33,6 +33,11 @@ type Session struct {
 	subscriptions subscriptions
 	// level is the log level that a modern server is asked for, nil for none.
 	level atomic.Pointer[string]
+	// book is what is known of the tools, private and public what is known
+	// of results: for this session, and for all sessions with the server.
+	book    book
+	private cache
+	public  *cache
 	// background counts the goroutines that Close waits for, replies those of
 	// them that answer the server at once, questions those that have to ask.
 	background sync.WaitGroup
@@ -109,11 +114,14 @@ func (s *Session) alive() bool {
 //
 // Its errors are listed in this package's error.go.
 func (s *Session) Call(ctx context.Context, c *Call) (*Result, error) {
-	result, err := s.once(ctx, c)
-	if err == nil {
-		return result, nil
+	result, err := s.first(ctx, c)
+	if err != nil {
+		if result, err = s.goOn(ctx, c, err); err != nil {
+			return nil, err
+		}
 	}
-	return s.goOn(ctx, c, err)
+	s.checkOutput(ctx, c, result)
+	return result, nil
 }
 
 // once makes one round of a call.
@@ -126,6 +134,11 @@ func (s *Session) once(ctx context.Context, c *Call) (*Result, error) {
 }
 
 func (s *Session) call(ctx context.Context, c *Call, id int64) (*Result, error) {
+	envelope := s.era().envelope(c.Name)
+	var err error
+	if envelope.Parameters, err = s.parameters(c); err != nil {
+		return nil, err
+	}
 	ctx, w := s.watch(ctx, c)
 	if counts(c) {
 		forget := s.calls.add(id, w)
@@ -135,7 +148,7 @@ func (s *Session) call(ctx context.Context, c *Call, id int64) (*Result, error) 
 		ID:       id,
 		Method:   c.Method,
 		Params:   s.params(ctx, c, id),
-		Envelope: s.era().envelope(c.Name),
+		Envelope: envelope,
 		OnSend:   c.OnSend,
 	}
 	resp, err := s.roundTrip(ctx, req)

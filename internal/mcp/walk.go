@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
@@ -27,6 +28,23 @@ type walk struct {
 	ttl     float64
 	public  bool
 	noCache bool
+	// until is when the first of the pages ends, chapters what they say of tools.
+	until    time.Time
+	chapters []*chapter
+}
+
+// take adds a page that has come.
+func (w *walk) take(e *entry) error {
+	if w.pages == 0 || e.until.Before(w.until) {
+		w.until = e.until
+	}
+	w.chapters = append(w.chapters, e.chapters...)
+	return w.add(e.json)
+}
+
+// entry is the whole list, to be kept.
+func (w *walk) entry() *entry {
+	return &entry{json: w.result().JSON, chapters: w.chapters, until: w.until, public: w.public}
 }
 
 // add adds one page.
