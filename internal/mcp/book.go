@@ -76,7 +76,7 @@ type chapter struct {
 // nothing.
 func readChapter(page []byte) *chapter {
 	c := &chapter{page: page}
-	if !bytes.Contains(page, []byte(`"`+annotation+`"`)) && !bytes.Contains(page, []byte(`"outputSchema"`)) &&
+	if !bytes.Contains(page, []byte(annotation)) && !bytes.Contains(page, []byte(`"outputSchema"`)) &&
 		!bytes.Contains(page, []byte(`"execution"`)) {
 		return c
 	}
