@@ -44,9 +44,10 @@ func (c *compiler) compileRoot() (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The list grows where a reference leads to what no keyword led to.
-	for i := 0; i < len(c.refs); i++ {
-		if err := c.resolve(c.refs[i]); err != nil {
+	for len(c.refs) > 0 { // there may be more where a reference leads
+		ref := c.refs[0]
+		c.refs = c.refs[1:]
+		if err := c.resolve(ref); err != nil {
 			return nil, err
 		}
 	}

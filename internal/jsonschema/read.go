@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
@@ -16,17 +17,18 @@ func (k *keywords) must(keyword, be string) error {
 	return broken(k.pointer, "%s must be %s", keyword, be)
 }
 
-// below returns the pointer to a part of the schema.
-func (k *keywords) below(keyword string, token ...string) string {
-	p := k.pointer + "/" + keyword
-	for _, t := range token {
-		p += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(t)
-	}
-	return p
+// below returns the pointer to a part of the keyword's value.
+func (k *keywords) below(keyword, part string) string {
+	return k.pointer + "/" + keyword + "/" + escape(part)
+}
+
+// escape makes a name part of a JSON pointer.
+func escape(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
 func (k *keywords) node(keyword string, text []byte) (*node, error) {
-	return k.c.compile(text, k.below(keyword), k.n.resource)
+	return k.c.compile(text, k.pointer+"/"+keyword, k.n.resource)
 }
 
 func (k *keywords) nodeList(keyword string, text []byte) ([]*node, error) {
@@ -35,7 +37,7 @@ func (k *keywords) nodeList(keyword string, text []byte) ([]*node, error) {
 	}
 	list := []*node{}
 	err := rawjson.Array(text, func(item []byte) error {
-		n, err := k.c.compile(item, k.below(keyword, fmt.Sprint(len(list))), k.n.resource)
+		n, err := k.c.compile(item, k.below(keyword, strconv.Itoa(len(list))), k.n.resource)
 		list = append(list, n)
 		return err
 	})
@@ -156,8 +158,9 @@ func (k *keywords) pattern(keyword, expression string) (*pattern, error) {
 		switch problem.Code {
 		case syntax.ErrInvalidPerlOp, syntax.ErrInvalidEscape, syntax.ErrInvalidCharRange, syntax.ErrInvalidRepeatSize, syntax.ErrLarge:
 			return nil, nil
+		default:
+			return nil, broken(k.pointer, "%s: %s in a regular expression", keyword, problem.Code)
 		}
-		return nil, broken(k.pointer, "%s: %s in a regular expression", keyword, problem.Code)
 	}
 	weight := weigh(tree)
 	if k.c.weight += weight; weight > maxPatternWeight || k.c.weight > maxPatternsWeight {
@@ -165,7 +168,7 @@ func (k *keywords) pattern(keyword, expression string) (*pattern, error) {
 	}
 	re, err := regexp.Compile(expression)
 	if err != nil {
-		return nil, nil
+		return nil, broken(k.pointer, "%s: %w", keyword, err)
 	}
 	return &pattern{Regexp: re, weight: weight}, nil
 }

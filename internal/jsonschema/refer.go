@@ -76,13 +76,16 @@ func (c *compiler) within(r *resource, fragment string) (*node, error) {
 func (c *compiler) find(pointer string) (text []byte, in *resource) {
 	unescape := strings.NewReplacer("~1", "/", "~0", "~")
 	text, in = c.text, c.at("", nil)
-	here := ""
-	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		if text = step(text, unescape.Replace(token)); text == nil {
+	for end := 0; end < len(pointer); {
+		start := end + 1
+		end = len(pointer)
+		if i := strings.IndexByte(pointer[start:], '/'); i >= 0 {
+			end = start + i
+		}
+		if text = step(text, unescape.Replace(pointer[start:end])); text == nil {
 			return nil, nil
 		}
-		here += "/" + token
-		in = c.at(here, in)
+		in = c.at(pointer[:end], in)
 	}
 	return text, in
 }

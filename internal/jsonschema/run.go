@@ -30,7 +30,7 @@ func wrong(problem string, args ...any) *Error {
 // under puts a member or an item in front of an error's path.
 func under(token string, err *Error) *Error {
 	if err != nil && len(err.Path) < 500 {
-		err.Path = "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(cut([]byte(token))) + err.Path
+		err.Path = "/" + escape(cut([]byte(token))) + err.Path
 	}
 	return err
 }

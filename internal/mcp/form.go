@@ -46,11 +46,8 @@ func CompleteForm(schema, content json.RawMessage) (json.RawMessage, error) {
 		return nil, &FormError{Problem: "has a " + err.Error()}
 	}
 	compiled, err := jsonschema.Compile(schema, jsonschema.Options{Formats: true})
-	if err != nil && !errors.Is(err, jsonschema.ErrUnchecked) {
+	if err != nil {
 		return nil, &ResultError{Method: methodElicit, Problem: fmt.Sprintf("invalid requestedSchema: %v", err)}
-	}
-	if err != nil { // it is too large to check, and may be to read
-		return content, nil
 	}
 	content = withDefaults(schema, content)
 	var wrong *jsonschema.Error

@@ -139,7 +139,7 @@ func (s *Session) first(ctx context.Context, c *Call) (*Result, error) {
 // be that they have changed, and reports whether the call is to be sent again: if
 // it has other headers now. "The client SHOULD call tools/list to check for
 // changes to the tool's inputSchema, then retry the original request with the
-// appropriate headers."
+// appropriate headers" (spec 2026-07-28, basic/transports/streamable-http).
 func (s *Session) relearn(ctx context.Context, c *Call, err error) bool {
 	var je *jsonrpc.Error
 	if !errors.As(err, &je) || je.Code != codeHeaderMismatch || c.Method != methodToolsCall || !s.mirrors() {

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -209,7 +210,7 @@ func headerText(v []byte) (text string, present bool, err error) {
 	}
 	n, ok := rawjson.SafeInteger(v)
 	if !ok {
-		return "", false, fmt.Errorf("it goes out as a header, for which it must be an integer within 2^53-1")
+		return "", false, errors.New("it goes out as a header, for which it must be an integer within 2^53-1")
 	}
 	return strconv.FormatInt(n, 10), true, nil
 }

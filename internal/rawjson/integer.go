@@ -35,17 +35,17 @@ func SafeInteger(v []byte) (n int64, ok bool) {
 func shiftDecimal(whole, fraction []byte, shift int) (n int64, ok bool) {
 	point := len(whole) + shift // how many digits stand before the point
 	for i := range len(whole) + len(fraction) {
-		digit := byte(0)
+		var digit byte
 		if i < len(whole) {
-			digit = whole[i] - '0'
+			digit = whole[i]
 		} else {
-			digit = fraction[i-len(whole)] - '0'
+			digit = fraction[i-len(whole)]
 		}
 		switch {
-		case i >= point && digit != 0:
+		case i >= point && digit != '0':
 			return 0, false
 		case i < point:
-			n = n*10 + int64(digit)
+			n = n*10 + int64(digit-'0')
 		}
 		if n > maxSafe {
 			return 0, false
