@@ -13,15 +13,14 @@ import (
 // has seen. Most tools have nothing that must be known, and are not in it.
 type book struct {
 	// annotated and typed: there is a tool with parameters, or with a schema of
-	// its output. Calls look here first, without the lock.
-	annotated, typed atomic.Bool
+	// its output. filled: a list was seen since the book was last cleared. Calls
+	// look here first, without the lock.
+	annotated, typed, filled atomic.Bool
 
 	// mu guards what follows.
 	mu    sync.RWMutex
 	tools map[string]*tool
 	bytes int
-	// filled: a list was seen since the book was last cleared.
-	filled bool
 	// last is the chapter that was added last, which a cached list adds again.
 	last *chapter
 	// learning is closed when the session is done with filling the book by
@@ -123,10 +122,11 @@ func (b *book) add(chapters ...*chapter) {
 	if len(chapters) == 0 || b.last == chapters[len(chapters)-1] {
 		return
 	}
-	b.filled, b.last = true, chapters[len(chapters)-1]
+	b.last = chapters[len(chapters)-1]
 	for _, c := range chapters {
 		b.addLocked(c)
 	}
+	b.filled.Store(true)
 }
 
 func (b *book) addLocked(c *chapter) {
@@ -182,9 +182,10 @@ func (b *book) tool(name string) *tool {
 func (b *book) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tools, b.bytes, b.filled, b.last, b.learning = nil, 0, false, nil, nil
+	b.tools, b.bytes, b.last, b.learning = nil, 0, nil, nil
 	b.annotated.Store(false)
 	b.typed.Store(false)
+	b.filled.Store(false)
 }
 
 // claim reports whether it is for the caller to fill the book, and then to call
@@ -194,7 +195,7 @@ func (b *book) claim() (wait chan struct{}, mine bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.filled:
+	case b.filled.Load():
 		return nil, false
 	case b.learning != nil:
 		return b.learning, false

@@ -248,7 +248,7 @@ func TestBook(t *testing.T) {
 	if b.tool("big") != nil || b.bytes > maxBookBytes {
 		t.Error("the book has no bound")
 	}
-	if b.clear(); b.tool("b") != nil || b.bytes != 0 || b.filled || b.typed.Load() {
+	if b.clear(); b.tool("b") != nil || b.bytes != 0 || b.filled.Load() || b.typed.Load() {
 		t.Errorf("book after clear: %+v", b.tools)
 	}
 }

@@ -17,7 +17,7 @@ func (s *Session) checkOutput(ctx context.Context, c *Call, r *Result) {
 		return
 	}
 	if !s.book.typed.Load() {
-		if !bytes.Contains(r.JSON, []byte(`"structuredContent"`)) {
+		if s.book.filled.Load() || !bytes.Contains(r.JSON, []byte(`"structuredContent"`)) {
 			return
 		}
 		s.fill(ctx)
