@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -200,6 +201,34 @@ func TestCacheInvalidation(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// What came of an answer is not kept, and neither is a result for a caller that
+// may be asked.
+func TestCacheOfAsked(t *testing.T) {
+	t.Parallel()
+	server := answering(func(req *transport.Request) (string, *jsonrpc.Error) {
+		if rawjson.Get(req.Params, "inputResponses") == nil {
+			return `{"resultType":"input_required","inputRequests":{"r":{"method":"roots/list"}}}`, nil
+		}
+		return `{"contents":[],"ttlMs":60000,"cacheScope":"public"}`, nil
+	})
+	client := NewClient(server, Options{}).With(Profile{
+		Capabilities: Capabilities{Roots: true},
+		Ask:          func(context.Context, Question) (Answer, error) { return Answer{Result: []byte(`{"roots":[]}`)}, nil },
+	})
+	s, err := client.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if r, err := s.Call(t.Context(), ReadResource("test://a")); err != nil || r.Cached {
+			t.Errorf("got %+v, %v", r, err)
+		}
+	}
+	if got := len(server.methods()); got != 4 {
+		t.Errorf("%d requests", got)
 	}
 }
 

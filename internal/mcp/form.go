@@ -47,7 +47,7 @@ func CompleteForm(schema, content json.RawMessage) (json.RawMessage, error) {
 	}
 	compiled, err := jsonschema.Compile(schema, jsonschema.Options{Formats: true})
 	if err != nil {
-		return nil, &ResultError{Method: methodElicit, Problem: fmt.Sprintf("invalid requestedSchema: %v", err)}
+		return nil, &ResultError{Method: MethodElicitation, Problem: fmt.Sprintf("invalid requestedSchema: %v", err)}
 	}
 	content = withDefaults(schema, content)
 	var wrong *jsonschema.Error
@@ -56,8 +56,6 @@ func CompleteForm(schema, content json.RawMessage) (json.RawMessage, error) {
 	}
 	return content, nil
 }
-
-const methodElicit = "elicitation/create"
 
 // withDefaults appends the defaults of the members that are not there.
 func withDefaults(schema, content []byte) []byte {
