@@ -199,6 +199,11 @@ func TestCacheInvalidation(t *testing.T) {
 				if got := strings.Join(ask(), " "); got != tt.drops {
 					t.Errorf("asked for %q, want %q", got, tt.drops)
 				}
+				told := false
+				s.forgetting(func() { told = true })()
+				if got := len(ask()); got != 6 || !told {
+					t.Errorf("%d requests after a gap, told: %v", got, told)
+				}
 			})
 		}
 	}

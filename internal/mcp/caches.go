@@ -29,6 +29,18 @@ func (s *Session) Changed(method, uri string) {
 	}
 }
 
+// forgetting returns gap with this before it: of what the server has announced to
+// change, something may have been missed.
+func (s *Session) forgetting(gap func()) func() {
+	return func() {
+		s.Changed(notificationToolsChanged, "")
+		s.Changed(notificationPromptsChanged, "")
+		s.Changed(notificationResourcesChanged, "")
+		s.forget(methodResourcesRead, "")
+		gap()
+	}
+}
+
 // notice looks for changes in what the server sends unasked.
 func (s *Session) notice(msg jsonrpc.Message) {
 	uri := ""

@@ -35,6 +35,7 @@ type listening interface {
 // a time. gap is called whenever events may have been missed, from a goroutine
 // of the session; it must not block.
 func (s *Session) Listen(gap func()) *Listener {
+	gap = s.forgetting(gap)
 	l := &Listener{turn: make(chan struct{}, 1), how: &legacyListening{session: s, gap: gap}}
 	if s.era().kind() == EraModern {
 		l.how = &modernListening{session: s, gap: gap}
