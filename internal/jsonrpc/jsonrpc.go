@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
@@ -46,6 +47,12 @@ func (m Message) IsNotification() bool { return m.Method != "" && len(m.ID) == 0
 
 // IsResponse reports whether m answers a request.
 func (m Message) IsResponse() bool { return m.Method == "" }
+
+// CloneNotification returns a copy of a notification that does not hold on to
+// the text that it was parsed from.
+func (m Message) CloneNotification() Message {
+	return Message{Method: strings.Clone(m.Method), Params: bytes.Clone(m.Params)}
+}
 
 // An ID is the JSON text of a message id: a number or a string. The text is
 // kept so that an answer echoes it exactly.

@@ -34,7 +34,7 @@ func TestFollowerGivesUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				stream := stuckStream{gone: make(chan struct{})}
 				f := newFollower(mcp.CallTool("x", nil), new(mcpbridgev1.CallToolStreamRequest), stream)
-				f.events.add(jsonrpc.Message{Method: "notifications/progress", Params: []byte(`{"progress":1}`)})
+				f.add(jsonrpc.Message{Method: "notifications/progress", Params: []byte(`{"progress":1}`)})
 				go f.run(func(error) {})
 				err := f.finish(new(mcpbridgev1.CallToolResponse), result)
 				var slow *slowCallerError

@@ -2,7 +2,6 @@ package service
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -59,50 +58,6 @@ func TestCursor(t *testing.T) {
 		if _, _, err := parseCursor(proto.String(bad)); err == nil {
 			t.Errorf("%q passed for a cursor", bad)
 		}
-	}
-}
-
-func TestEventQueue(t *testing.T) {
-	t.Parallel()
-	q := newEventQueue()
-	for i := range maxQueuedEvents + 10 {
-		q.add(jsonrpc.Message{Method: fmt.Sprint(i)})
-	}
-	q.close()
-	for i := range maxQueuedEvents {
-		msg, dropped, more := q.next()
-		if !more || dropped != 0 || msg.Method != fmt.Sprint(i) {
-			t.Fatalf("event %d: %q, %d dropped, more %v", i, msg.Method, dropped, more)
-		}
-	}
-	if _, dropped, more := q.next(); more || dropped != 10 {
-		t.Errorf("at the end: %d dropped, more %v", dropped, more)
-	}
-	q = newEventQueue()
-	for range maxQueuedEvents + 1 {
-		q.add(jsonrpc.Message{Method: "x"})
-	}
-	q.next()
-	q.add(jsonrpc.Message{Method: "after the gap"})
-	q.close()
-	for range maxQueuedEvents - 1 {
-		if msg, _, _ := q.next(); msg.Method != "x" {
-			t.Fatalf("%q came before the gap", msg.Method)
-		}
-	}
-	if _, dropped, _ := q.next(); dropped != 2 {
-		t.Errorf("%d dropped", dropped)
-	}
-	q = newEventQueue()
-	big := []byte(strings.Repeat("x", maxQueuedBytes/2+1))
-	q.add(jsonrpc.Message{Params: big})
-	q.add(jsonrpc.Message{Params: big})
-	q.close()
-	if msg, _, more := q.next(); !more || msg.Params == nil {
-		t.Error("the first event is gone")
-	}
-	if _, dropped, _ := q.next(); dropped != 1 {
-		t.Errorf("%d dropped beyond the bytes", dropped)
 	}
 }
 

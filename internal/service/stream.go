@@ -3,6 +3,7 @@ package service
 import (
 	"cmp"
 	"context"
+	"io"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/mcpbridge/mcpbridge/internal/convert"
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/queue"
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
@@ -40,7 +42,7 @@ func (s *Service) CallToolStream(req *mcpbridgev1.CallToolStreamRequest, stream 
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	go f.run(cancel)
-	defer f.events.close() // also if the call panics
+	defer f.events.Close(io.EOF) // also if the call panics
 	resp, err := s.callTool(ctx, c, req)
 	if err == nil {
 		err = convert.Open(resp)
@@ -53,7 +55,7 @@ func (s *Service) CallToolStream(req *mcpbridgev1.CallToolStreamRequest, stream 
 // holds up nobody.
 type follower struct {
 	stream callToolStream
-	events *eventQueue
+	events *queue.Queue[jsonrpc.Message]
 	format convert.Format
 	// level is the least severe log level that the caller wants.
 	level mcpbridgev1.LoggingLevel
@@ -71,11 +73,17 @@ type follower struct {
 // newFollower returns the follower of c, and has c tell it of what happens.
 func newFollower(c *mcp.Call, req *mcpbridgev1.CallToolStreamRequest, stream callToolStream) *follower {
 	f := &follower{
-		stream: stream, events: newEventQueue(), format: req.GetJsonFormat(), level: req.GetLogLevel(),
+		stream: stream, events: queue.New[jsonrpc.Message](queue.DefaultItems, queue.DefaultBytes), format: req.GetJsonFormat(), level: req.GetLogLevel(),
 		token: rawjson.Get(c.Meta, "progressToken"), sent: make(chan struct{}),
 	}
-	c.Notify = f.events.add
+	c.Notify = f.add
 	return f
+}
+
+// add takes an event of the call. It never blocks.
+func (f *follower) add(msg jsonrpc.Message) {
+	msg = msg.CloneNotification()
+	f.events.Add(msg, len(msg.Method)+len(msg.Params))
 }
 
 // run sends until there is nothing more to send. If the caller is gone, it
@@ -99,7 +107,7 @@ func (f *follower) finish(resp *mcpbridgev1.CallToolResponse, err error) error {
 	if err == nil {
 		f.result = resp
 	}
-	f.events.close()
+	f.events.Close(io.EOF)
 	timer := time.NewTimer(slowCaller)
 	defer timer.Stop()
 	select {
@@ -113,15 +121,17 @@ func (f *follower) finish(resp *mcpbridgev1.CallToolResponse, err error) error {
 // send sends the events in order, and the result after them.
 func (f *follower) send() error {
 	for {
-		msg, dropped, more := f.events.next()
+		// It ends with the queue, which is closed with the call.
+		msg, dropped, err := f.events.Next(context.Background())
+		if err != nil {
+			break
+		}
 		if dropped > 0 {
 			gap := &mcpbridgev1.Gap{Dropped: dropped}
 			if err := f.stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Gap{Gap: gap}}); err != nil {
 				return err
 			}
-		}
-		if !more {
-			break
+			continue
 		}
 		if event := f.event(msg); event != nil {
 			if err := f.stream.Send(event); err != nil {
