@@ -55,7 +55,7 @@ func (h *healthState) drain() {
 // onChange follows the pooled connections. A server that is not connected
 // counts as healthy: the next call connects it.
 func (h *healthState) onChange(c pool.Change) {
-	if c.Key.Session != "" || c.Key.Server == "" {
+	if !c.Key.Pooled() || c.Key.Server == "" {
 		return
 	}
 	status := healthv1.HealthCheckResponse_SERVING

@@ -17,6 +17,10 @@ type Target interface {
 	// or if repeatable says that fn may run twice. Errors are of type
 	// [*CallError] around those of fn, or those of getting a session.
 	Do(ctx context.Context, repeatable bool, fn func(context.Context, *Live) error) (Outcome, error)
+	// Watch begins to watch what the server does of its own accord, connecting if
+	// need be. uris are the resources to be told of, on a server's name only: a
+	// session subscribes. The caller closes the Watcher.
+	Watch(ctx context.Context, uris []string) (*Watcher, error)
 	// Server is whose target it is.
 	Server() *Server
 	// Status returns a snapshot of the upstream.

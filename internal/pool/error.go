@@ -81,3 +81,19 @@ type CallError struct {
 
 func (e *CallError) Error() string { return fmt.Sprintf("server %q: %v", e.Server, e.Err) }
 func (e *CallError) Unwrap() error { return e.Err }
+
+// A RefusedError says that a server does not report on a resource.
+type RefusedError struct {
+	URI string
+	// Err is what the server said, nil if it said nothing.
+	Err error
+}
+
+func (e *RefusedError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("the server does not report on %q", e.URI)
+	}
+	return fmt.Sprintf("the server does not report on %q: %v", e.URI, e.Err)
+}
+
+func (e *RefusedError) Unwrap() error { return e.Err }

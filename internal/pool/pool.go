@@ -13,8 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/mcpbridge/mcpbridge/internal/mcp"
 )
 
 // Options configure a [Pool]. Zero fields take the default.
@@ -87,61 +85,13 @@ type Pool struct {
 	upstreams map[Key]*Upstream
 	sessions  map[string]*Session
 	expired   map[string]tombstone
-	closed    bool
-}
-
-// A Server is something to open sessions with.
-type Server struct {
-	// Name is the key of the configuration. Empty for a transport that a caller
-	// brought.
-	Name string
-	// DisplayName is for people. Empty: what the server says.
-	DisplayName string
-	// Client opens the sessions.
-	Client *mcp.Client
-	// Stateful forbids shared sessions, and opening one anew unasked.
-	Stateful bool
-	// Shared lets principals share sessions.
-	Shared bool
-	// IdleTimeout is after how long without a call a pooled session is closed.
-	// 0: 10 min, or 30 min for a child process.
-	IdleTimeout time.Duration
-	// CallTimeout is for calls that come without a deadline. 0: the default.
-	CallTimeout time.Duration
-	// Repeatable are the tools that the operator calls safe to run twice.
-	Repeatable []string
-
-	// info is what the server said last.
-	info atomic.Pointer[mcp.Info]
-}
-
-// Info returns what the server last said of itself. The zero Info: nothing yet.
-func (s *Server) Info() mcp.Info {
-	if i := s.info.Load(); i != nil {
-		return *i
-	}
-	return mcp.Info{}
-}
-
-func (s *Server) idleTimeout() time.Duration {
-	switch {
-	case s.IdleTimeout > 0:
-		return s.IdleTimeout
-	case s.Client.Peer().Network == "pipe":
-		return 30 * time.Minute
-	}
-	return 10 * time.Minute
-}
-
-// A Key says which calls share an upstream.
-type Key struct {
-	// Server is the server's name.
-	Server string
-	// Principal is whose calls they are. Empty where principals share.
-	Principal string
-	// Session is the id of the session that owns the upstream. Empty for the
-	// one that calls on the server's name share.
-	Session string
+	// free are the upstreams of their own that no call has at the moment, the
+	// last used last. Their keys have no Slot.
+	free map[Key][]*Upstream
+	// slots numbers the upstreams of their own.
+	slots    int64
+	draining bool
+	closed   bool
 }
 
 // New returns a pool of sessions with the given servers, whose names must
@@ -153,6 +103,7 @@ func New(servers []*Server, o Options) *Pool {
 		upstreams: make(map[Key]*Upstream),
 		sessions:  make(map[string]*Session),
 		expired:   make(map[string]tombstone),
+		free:      make(map[Key][]*Upstream),
 	}
 	p.closing, p.cut = context.WithCancel(context.Background())
 	for _, s := range servers {
@@ -179,78 +130,6 @@ func (p *Pool) Servers() []*Server {
 	return servers
 }
 
-// Shared returns the upstream that the principal's calls on the server's name
-// share, without connecting it. A stateful server has none: its callers must
-// open sessions.
-func (p *Pool) Shared(server, principal string) (*Upstream, error) {
-	s, err := p.Server(server)
-	switch {
-	case err != nil:
-		return nil, err
-	case s.Stateful:
-		return nil, &StatefulError{Server: server}
-	}
-	return p.upstream(s, sharedKey(s, principal))
-}
-
-func sharedKey(s *Server, principal string) Key {
-	if s.Shared {
-		principal = ""
-	}
-	return Key{Server: s.Name, Principal: principal}
-}
-
-// upstream returns the upstream of that key, new if need be. It counts as use,
-// so that it is not retired before the caller gets to use it.
-func (p *Pool) upstream(s *Server, key Key) (*Upstream, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, ErrClosed
-	}
-	if u, ok := p.upstreams[key]; ok {
-		u.touch()
-		return u, nil
-	}
-	return p.addLocked(s, key, s.Client), nil
-}
-
-func (p *Pool) addLocked(s *Server, key Key, client *mcp.Client) *Upstream {
-	u := &Upstream{pool: p, server: s, key: key, client: client, lastUsed: time.Now()}
-	p.upstreams[key] = u
-	return u
-}
-
-// ServerStatus returns the state of the upstream that the principal's calls on
-// the server's name share, and how many upstreams to it the principal has.
-func (p *Pool) ServerStatus(s *Server, principal string) (st Status, upstreams int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for key, u := range p.upstreams {
-		if key.Server != s.Name || key.Principal != principal && key.Principal != "" {
-			continue
-		}
-		us := u.Status()
-		if us.State == Ready {
-			upstreams++
-		}
-		if key == sharedKey(s, principal) {
-			st = us
-		}
-	}
-	return st, upstreams
-}
-
-// status returns the state of the upstream of that key, without making one.
-func (p *Pool) status(key Key) Status {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if u, ok := p.upstreams[key]; ok {
-		return u.Status()
-	}
-	return Status{}
-}
-
 // Run closes what is not used any more, until ctx is done.
 func (p *Pool) Run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
@@ -272,8 +151,26 @@ func (p *Pool) sweep(now time.Time) {
 	p.expireLocked(now)
 	for key, u := range p.upstreams {
 		if u.retire(now) {
-			delete(p.upstreams, key)
+			p.forgetLocked(key, u)
 		}
+	}
+}
+
+// forgetLocked forgets an upstream that is over.
+func (p *Pool) forgetLocked(key Key, u *Upstream) {
+	delete(p.upstreams, key)
+	if key.Slot != 0 {
+		p.unfreeLocked(u)
+	}
+}
+
+// Drain ends all watchers with [ErrClosed], now and from now on. Calls go on.
+func (p *Pool) Drain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.draining = true
+	for _, u := range p.upstreams {
+		u.hub.end(ErrClosed)
 	}
 }
 
@@ -291,6 +188,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	upstreams := slices.Collect(maps.Values(p.upstreams))
 	clear(p.upstreams)
 	clear(p.sessions)
+	clear(p.free)
 	p.mu.Unlock()
 	for _, u := range upstreams {
 		u.shut(ErrClosed)

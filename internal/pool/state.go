@@ -1,6 +1,9 @@
 package pool
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // A State is the state of an upstream, under the names of gRPC's channels.
 type State uint8
@@ -16,11 +19,14 @@ const (
 	TransientFailure
 	// Shutdown: over for good.
 	Shutdown
+	// NeedsAuthorization: the last attempt failed for want of a person's consent.
+	// The next call tries again.
+	NeedsAuthorization
 )
 
 // String returns the name as gRPC writes it.
 func (s State) String() string {
-	names := [...]string{"IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN"}
+	names := [...]string{"IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN", "NEEDS_AUTHORIZATION"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -38,7 +44,8 @@ type Status struct {
 	State State
 	// LastFailure is nil if there was none.
 	LastFailure *Failure
-	// Generation numbers the session; 0 if there has been none.
+	// Generation numbers the session, or the last one if there is none at the
+	// moment; 0 if there has been none.
 	Generation int64
 }
 
@@ -49,4 +56,13 @@ type Change struct {
 	To   State
 	// Err is why, nil if nothing went wrong.
 	Err error
+	// Generation numbers the session, as in [Status].
+	Generation int64
+}
+
+// needsAuthorization reports whether err is for want of a person's consent: an
+// error in its chain says so itself.
+func needsAuthorization(err error) bool {
+	var asker interface{ NeedsAuthorization() bool }
+	return errors.As(err, &asker) && asker.NeedsAuthorization()
 }

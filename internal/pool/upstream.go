@@ -16,6 +16,7 @@ type Upstream struct {
 	server *Server
 	key    Key
 	client *mcp.Client
+	hub    hub
 
 	// mu guards what follows. Nothing that could wait happens while it is held.
 	mu      sync.Mutex
@@ -28,6 +29,13 @@ type Upstream struct {
 	failures int
 	retryAt  time.Time
 	lastUsed time.Time
+	// generation is that of the last session.
+	generation int64
+	// keeper is nil while the hub wants nothing.
+	keeper *keeper
+	// held: a call has it for itself; call is what that wants.
+	held bool
+	call interest
 	// lost is why the upstream is over for good.
 	lost error
 	// changes have happened and are not logged yet.
@@ -49,11 +57,11 @@ func (u *Upstream) Status() Status {
 	u.mu.Lock()
 	defer u.unlock()
 	u.noticeLocked()
-	st := Status{State: u.state, LastFailure: u.failure}
-	if u.live != nil {
-		st.Generation = u.live.Generation
-	}
-	return st
+	return u.statusLocked()
+}
+
+func (u *Upstream) statusLocked() Status {
+	return Status{State: u.state, LastFailure: u.failure, Generation: u.generation}
 }
 
 func (u *Upstream) touch() {
@@ -101,7 +109,7 @@ func (u *Upstream) take(ctx context.Context) (*Live, *attempt, error) {
 		if now.Before(u.retryAt) {
 			return nil, nil, &ConnectError{RetryAfter: u.retryAt.Sub(now), Err: u.failure.Err}
 		}
-	case Idle:
+	case Idle, NeedsAuthorization:
 	}
 	// The attempt keeps the values of the call that begins it, so that the
 	// handshake shows in that call's trace, but not its end.
@@ -144,7 +152,7 @@ func (u *Upstream) settle(a *attempt, session *mcp.Session, err error) (unwanted
 		u.setLocked(Idle, nil)
 	case err != nil:
 		u.failLocked(err)
-		a.err = &ConnectError{RetryAfter: time.Until(u.retryAt), Err: err}
+		a.err = &ConnectError{RetryAfter: max(0, time.Until(u.retryAt)), Err: err}
 	default:
 		u.readyLocked(session)
 	}
@@ -169,15 +177,21 @@ func (u *Upstream) open(ctx context.Context) (*mcp.Session, error) {
 func (u *Upstream) readyLocked(s *mcp.Session) {
 	info := s.Info()
 	u.server.info.Store(&info)
-	u.live = &Live{Session: s, Generation: u.pool.generation.Add(1)}
+	u.generation = u.pool.generation.Add(1)
+	u.live = &Live{Session: s, Generation: u.generation}
 	u.lastUsed = time.Now()
 	u.setLocked(Ready, nil)
+	u.keepLocked()
 }
 
 // failLocked notes a failure and when the next attempt is due.
 func (u *Upstream) failLocked(err error) {
-	u.failures++
 	u.failure = &Failure{Time: time.Now(), Err: err}
+	if needsAuthorization(err) {
+		u.setLocked(NeedsAuthorization, err)
+		return
+	}
+	u.failures++
 	u.retryAt = u.failure.Time.Add(u.pool.opts.Backoff.wait(u.failures))
 	u.setLocked(TransientFailure, err)
 }
@@ -200,8 +214,7 @@ func (u *Upstream) noticeLocked() {
 	switch {
 	case u.pinnedTo(live.Session):
 		u.failure = &Failure{Time: time.Now(), Err: err}
-		u.lost = &StateLostError{Err: err}
-		u.setLocked(Shutdown, err)
+		u.endLocked(&StateLostError{Err: err}, err)
 	case live.answered:
 		u.failures = 0
 		u.failure = &Failure{Time: time.Now(), Err: err}
@@ -249,15 +262,26 @@ func (u *Upstream) release(l *Live, answered bool) {
 	l.inFlight--
 	u.lastUsed = time.Now()
 	if answered {
-		l.answered = true
-		if l == u.live {
-			u.failures = 0
-		}
+		u.answeredLocked(l)
 	}
 	if l.over && l.inFlight == 0 {
 		u.closeLocked(l)
 	}
 	u.noticeLocked()
+}
+
+// answered notes that the server answers on that session.
+func (u *Upstream) answered(l *Live) {
+	u.mu.Lock()
+	defer u.unlock()
+	u.answeredLocked(l)
+}
+
+func (u *Upstream) answeredLocked(l *Live) {
+	l.answered = true
+	if l == u.live {
+		u.failures = 0
+	}
 }
 
 // retire closes the session if it has not been used for long, and reports
@@ -270,7 +294,7 @@ func (u *Upstream) retire(now time.Time) bool {
 	if u.key.Session != "" {
 		return false
 	}
-	busy := u.state == Connecting || len(u.leaving) > 0 || u.live != nil && u.live.inFlight > 0
+	busy := u.held || u.state == Connecting || len(u.leaving) > 0 || u.live != nil && u.live.inFlight > 0 || u.hub.active()
 	if busy || now.Sub(u.lastUsed) < u.server.idleTimeout() {
 		return u.state == Shutdown
 	}
@@ -297,8 +321,8 @@ func (u *Upstream) shutLocked(err error) {
 		return
 	}
 	live := u.live
-	u.live, u.lost = nil, err
-	u.setLocked(Shutdown, nil)
+	u.live = nil
+	u.endLocked(err, nil)
 	if u.attempt != nil {
 		u.attempt.cancel(err)
 	}
@@ -306,6 +330,17 @@ func (u *Upstream) shutLocked(err error) {
 		live.over = true
 		u.closeLocked(live)
 	}
+}
+
+// endLocked makes the upstream be over for good: lost is what calls get from
+// now on, why what went wrong, nil if nothing did.
+func (u *Upstream) endLocked(lost, why error) {
+	u.lost = lost
+	u.setLocked(Shutdown, why)
+	if u.keeper != nil {
+		u.keeper.cancel()
+	}
+	u.hub.end(lost)
 }
 
 func (u *Upstream) discard(s *mcp.Session) {
@@ -319,10 +354,27 @@ func (u *Upstream) discard(s *mcp.Session) {
 	}
 }
 
+// change changes an interest in the upstream, see [hub.update].
+func (u *Upstream) change(in *interest, change func() bool) (version int64, err error) {
+	u.mu.Lock()
+	defer u.unlock()
+	return u.changeLocked(in, change)
+}
+
+func (u *Upstream) changeLocked(in *interest, change func() bool) (version int64, err error) {
+	version, changed, err := u.hub.update(in, change)
+	if changed {
+		u.lastUsed = time.Now()
+		u.keepLocked()
+	}
+	return version, err
+}
+
 // setLocked is the only place where the state changes.
 func (u *Upstream) setLocked(to State, err error) {
-	c := Change{Key: u.key, From: u.state, To: to, Err: err}
+	c := Change{Key: u.key, From: u.state, To: to, Err: err, Generation: u.generation}
 	u.state = to
+	u.hub.emit(Event{Time: time.Now(), Change: &c})
 	u.pool.opts.OnChange(c)
 	u.changes = append(u.changes, c)
 }

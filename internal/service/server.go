@@ -121,6 +121,8 @@ func stateOf(s pool.State) mcpbridgev1.State {
 		return mcpbridgev1.State_STATE_TRANSIENT_FAILURE
 	case pool.Shutdown:
 		return mcpbridgev1.State_STATE_SHUTDOWN
+	case pool.NeedsAuthorization:
+		return mcpbridgev1.State_STATE_NEEDS_AUTHORIZATION
 	}
 	return mcpbridgev1.State_STATE_UNSPECIFIED
 }

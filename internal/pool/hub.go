@@ -1,0 +1,259 @@
+package pool
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+)
+
+// A hub tells those who are interested in an upstream what happens to it. None
+// of its methods waits for anybody.
+type hub struct {
+	// mixed: principals share the upstream, so what one of them has caused is
+	// not for the others.
+	mixed bool
+	// dropped is told of each notification that nobody gets.
+	dropped func(method string)
+
+	// mu guards what follows. It is held after an Upstream's, and before a
+	// queue's.
+	mu        sync.Mutex
+	interests map[*interest]struct{}
+	// version counts the changes of what is wanted.
+	version int64
+	// outcome is what has become of it last; settled is closed with the next.
+	outcome outcome
+	settled chan struct{}
+	// over is why the hub has ended.
+	over error
+}
+
+// An outcome is what the server made of what was wanted.
+type outcome struct {
+	// version is what was wanted then.
+	version int64
+	// granted is what is listened for.
+	granted mcp.Filter
+	// err is why it is not all that was wanted; final: asking again does not
+	// help.
+	err   error
+	final bool
+	// levelErr is why the log level was not set.
+	levelErr error
+}
+
+// A want is all that the interests in an upstream come to.
+type want struct {
+	version int64
+	filter  mcp.Filter
+	// level is the least severe log level of all; empty: none was asked for.
+	level string
+}
+
+// wanted returns what is wanted of a server of that era.
+func (h *hub) wanted(legacy bool) want {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w := want{version: h.version}
+	uris := make(map[string]struct{})
+	for in := range h.interests {
+		// On a legacy server the way for questions is that for notifications.
+		if len(in.watchers) > 0 || in.standing && legacy {
+			w.filter.Tools, w.filter.Prompts, w.filter.Resources = true, true, true
+		}
+		maps.Copy(uris, in.uris)
+		w.level = lower(w.level, in.level)
+	}
+	w.filter.URIs = slices.Sorted(maps.Keys(uris))
+	return w
+}
+
+// active reports whether somebody would miss the upstream.
+func (h *hub) active() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for in := range h.interests {
+		if in.active() {
+			return true
+		}
+	}
+	return false
+}
+
+// needs reports whether a keeper has something to do beyond that version: what
+// the server sends unasked is worth a connection, a log level or a way for its
+// questions is not.
+func (h *hub) needs(done int64, ready bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.version == done {
+		return false
+	}
+	for in := range h.interests {
+		if len(in.watchers) > 0 || len(in.uris) > 0 || ready && (in.standing || in.level != "") {
+			return true
+		}
+	}
+	return false
+}
+
+// update changes an interest, which is part of the hub afterwards if there is
+// anything to it. change reports whether it has changed anything. The version
+// is that of what is wanted then.
+func (h *hub) update(in *interest, change func() bool) (version int64, changed bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.over != nil:
+		return 0, false, h.over
+	case in.over != nil:
+		return 0, false, in.over
+	}
+	if !change() {
+		return h.version, false, nil
+	}
+	switch {
+	case !in.active() && !in.standing:
+		delete(h.interests, in)
+	case h.interests == nil:
+		h.interests = map[*interest]struct{}{in: {}}
+	default:
+		h.interests[in] = struct{}{}
+	}
+	h.version++
+	return h.version, true, nil
+}
+
+// notify hands on what the server sent and no call wants.
+func (h *hub) notify(msg jsonrpc.Message) {
+	n := read(msg)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var e *Event
+	for in := range h.interests {
+		if h.mixed && n.private() || !in.wants(n) {
+			continue
+		}
+		if e == nil {
+			own := msg.CloneNotification()
+			e = &Event{Time: time.Now(), Notification: &own}
+		}
+		in.add(*e)
+	}
+	if e == nil {
+		h.dropped(msg.Method)
+	}
+}
+
+// emit tells all watchers.
+func (h *hub) emit(e Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for in := range h.interests {
+		in.add(e)
+	}
+}
+
+// assume tells the watchers what may have changed of what was listened for.
+func (h *hub) assume(heard mcp.Filter) {
+	now := time.Now()
+	assumed := func(method, uri string) Event {
+		return Event{Time: now, Assumed: &Assumed{Method: method, URI: uri}}
+	}
+	var lists []Event
+	for method, is := range map[string]bool{notifyTools: heard.Tools, notifyPrompts: heard.Prompts, notifyResources: heard.Resources} {
+		if is {
+			lists = append(lists, assumed(method, ""))
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for in := range h.interests {
+		for _, e := range lists {
+			in.add(e)
+		}
+		for _, uri := range heard.URIs {
+			if in.covers(uri) {
+				in.add(assumed(notifyUpdated, uri))
+			}
+		}
+	}
+}
+
+// gap tells the watchers that events may have been missed.
+func (h *hub) gap() {
+	h.mu.Lock()
+	heard := h.outcome.granted
+	h.mu.Unlock()
+	h.assume(heard)
+}
+
+// end tells the watchers that it is over, and why.
+func (h *hub) end(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over != nil {
+		return
+	}
+	h.over = err
+	for in := range h.interests {
+		in.end(err)
+	}
+	h.interests = nil
+	h.wakeLocked()
+}
+
+// settle notes what has become of what was wanted, and tells those who wait.
+func (h *hub) settle(o outcome) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.outcome = o
+	h.wakeLocked()
+}
+
+// abandon settles what nobody looks after: err is why.
+func (h *hub) abandon(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.outcome.version < h.version {
+		h.outcome = outcome{version: h.version, err: err, levelErr: err}
+		h.wakeLocked()
+	}
+}
+
+func (h *hub) wakeLocked() {
+	if h.settled != nil {
+		close(h.settled)
+		h.settled = nil
+	}
+}
+
+// wait returns what has become of that version of what is wanted, or of a later
+// one. It fails only if ctx or the hub ends first.
+func (h *hub) wait(ctx context.Context, version int64) (outcome, error) {
+	for {
+		h.mu.Lock()
+		o, over := h.outcome, h.over
+		if over == nil && o.version < version && h.settled == nil {
+			h.settled = make(chan struct{})
+		}
+		settled := h.settled
+		h.mu.Unlock()
+		switch {
+		case over != nil:
+			return o, over
+		case o.version >= version:
+			return o, nil
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return o, context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package pool
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+)
+
+// A Server is something to open sessions with.
+type Server struct {
+	// Name is the key of the configuration. Empty for a transport that a caller
+	// brought.
+	Name string
+	// DisplayName is for people. Empty: what the server says.
+	DisplayName string
+	// Client opens the sessions, unless ClientFor does.
+	Client *mcp.Client
+	// ClientFor, if set, returns the client that opens sessions with that access.
+	// It must not wait for anything. Nil: Client does, for everybody.
+	ClientFor func(Access) (*mcp.Client, error)
+	// Stateful forbids shared sessions, and opening one anew unasked.
+	Stateful bool
+	// Shared lets principals share sessions.
+	Shared bool
+	// IdleTimeout is after how long without a call a pooled session is closed.
+	// 0: 10 min, or 30 min for a child process.
+	IdleTimeout time.Duration
+	// CallTimeout is for calls that come without a deadline. 0: the default.
+	CallTimeout time.Duration
+	// Repeatable are the tools that the operator calls safe to run twice.
+	Repeatable []string
+
+	// info is what the server said last.
+	info atomic.Pointer[mcp.Info]
+}
+
+// Info returns what the server last said of itself. The zero Info: nothing yet.
+func (s *Server) Info() mcp.Info {
+	if i := s.info.Load(); i != nil {
+		return *i
+	}
+	return mcp.Info{}
+}
+
+func (s *Server) idleTimeout() time.Duration {
+	switch {
+	case s.IdleTimeout > 0:
+		return s.IdleTimeout
+	case s.Client.Peer().Network == "pipe":
+		return 30 * time.Minute
+	}
+	return 10 * time.Minute
+}

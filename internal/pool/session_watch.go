@@ -1,0 +1,81 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// errURIs: what a session is told of is said by Subscribe.
+var errURIs = errors.New("a session watches the resources that it subscribes to")
+
+// Watch implements [Target]. The watcher gets what the session subscribes to,
+// what is published to the session, and what else its upstream tells.
+func (s *Session) Watch(ctx context.Context, uris []string) (*Watcher, error) {
+	if len(uris) > 0 {
+		return nil, errURIs
+	}
+	s.use(1)
+	u, err := s.join()
+	if err != nil {
+		s.use(-1)
+		return nil, err
+	}
+	w, err := u.watch(ctx, &s.interest)
+	if err != nil {
+		s.use(-1)
+		return nil, err
+	}
+	leave := w.leave
+	w.leave = sync.OnceFunc(func() {
+		leave()
+		s.use(-1)
+	})
+	return w, nil
+}
+
+// Publish hands v to the session's watchers, in order with everything else, and
+// however slowly they read. It returns how many there are. It never blocks.
+func (s *Session) Publish(v any) (watchers int) {
+	s.mu.Lock()
+	u := s.joined
+	s.mu.Unlock()
+	if u == nil {
+		return 0
+	}
+	u.hub.mu.Lock()
+	defer u.hub.mu.Unlock()
+	return s.interest.publish(v)
+}
+
+// join returns the upstream whose hub has the session's interest from now on.
+// The session is in use.
+func (s *Session) join() (*Upstream, error) {
+	u, err := s.upstream()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over != nil {
+		return nil, s.over
+	}
+	s.joined = u
+	return u, nil
+}
+
+// quit takes the session's interest back for good, and ends its watchers.
+func (s *Session) quit(err error) {
+	s.mu.Lock()
+	s.over = err
+	u := s.joined
+	s.mu.Unlock()
+	if u == nil {
+		return
+	}
+	// If it fails, the upstream is over, and its watchers have ended with it.
+	_, _ = u.change(&s.interest, func() bool {
+		s.interest.end(err)
+		return true
+	})
+}
