@@ -1,0 +1,441 @@
+package pool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// watch begins to watch, until the end of the test.
+func watch(t *testing.T, target pool.Target, uris ...string) *pool.Watcher {
+	t.Helper()
+	w, err := target.Watch(t.Context(), uris)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
+
+// heard returns what the watcher has got by now, one word for each event. It is
+// for bubbles.
+func heard(t *testing.T, w *pool.Watcher) string {
+	t.Helper()
+	synctest.Wait()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errNoMore)
+	var words []string
+	for {
+		e, err := w.Next(ctx)
+		switch {
+		case errors.Is(err, errNoMore):
+			return strings.Join(words, " ")
+		case err != nil:
+			return strings.Join(append(words, fmt.Sprintf("%T", err)), " ")
+		}
+		if e.Time.IsZero() {
+			t.Error("an event without time")
+		}
+		words = append(words, word(e))
+	}
+}
+
+var errNoMore = errors.New("no more")
+
+func word(e pool.Event) string {
+	brief := strings.NewReplacer("notifications/", "", "resources/updated", "updated", "/list_changed", "", "message", "log")
+	switch {
+	case e.Notification != nil:
+		return brief.Replace(e.Notification.Method)
+	case e.Assumed != nil && e.Assumed.URI != "":
+		return "assumed:" + e.Assumed.URI
+	case e.Assumed != nil:
+		return "assumed:" + brief.Replace(e.Assumed.Method)
+	case e.Change != nil:
+		return e.Change.To.String()
+	case e.Own != nil:
+		return fmt.Sprint(e.Own)
+	}
+	return fmt.Sprintf("dropped:%d", e.Dropped)
+}
+
+func server(t *testing.T, p *pool.Pool) *pool.Server {
+	t.Helper()
+	s, err := p.Server("s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func open(t *testing.T, p *pool.Pool, o pool.OpenParams) *pool.Session {
+	t.Helper()
+	o.Server = server(t, p)
+	s, err := p.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestWhoHearsWhat(t *testing.T) {
+	t.Parallel()
+	for name, modern := range map[string]bool{"legacy": false, "modern": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := &fakeDialer{modern: modern, declares: everything, refuses: map[string]bool{"x://no": true}}
+				p := newPool(t, d, &pool.Server{}, pool.Options{})
+				u := shared(t, p)
+				a, b := watch(t, u, "x://dir", "x://no"), watch(t, u)
+				want := []string{"x://dir"}
+				if modern { // the fake grants all there
+					want = []string{"x://dir", "x://no"}
+				}
+				if !slices.Equal(a.Granted(), want) || b.Granted() != nil || a.Status().State != pool.Ready {
+					t.Errorf("granted %q and %q in state %v", a.Granted(), b.Granted(), a.Status().State)
+				}
+				d.tell("notifications/tools/list_changed", `{}`)
+				d.tell("notifications/resources/updated", `{"uri":"x://dir"}`)
+				d.tell("notifications/resources/updated", `{"uri":"x://dir/part"}`)
+				d.tell("notifications/resources/updated", `{"uri":"x://other"}`)
+				d.tell("notifications/message", `{"level":"debug"}`)
+				d.tell("notifications/new", `{}`)
+				if got := heard(t, a); got != "tools updated updated log new" {
+					t.Errorf("the one with the resource heard %q", got)
+				}
+				if got := heard(t, b); got != "tools log new" {
+					t.Errorf("the other heard %q", got)
+				}
+			})
+		})
+	}
+}
+
+// What one principal causes is not for another to hear.
+func TestPrincipalsShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything}
+		p := newPool(t, d, &pool.Server{Shared: true}, pool.Options{})
+		u, err := p.Shared("s", "somebody")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := watch(t, u, "x://a")
+		for _, method := range []string{"message", "new", "elicitation/complete", "tasks/status", "prompts/list_changed"} {
+			d.tell("notifications/"+method, `{}`)
+		}
+		d.tell("notifications/resources/updated", `{"uri":"x://a"}`)
+		if got := heard(t, w); got != "prompts updated" {
+			t.Errorf("heard %q", got)
+		}
+	})
+}
+
+func TestReconnect(t *testing.T) {
+	t.Parallel()
+	for name, modern := range map[string]bool{"legacy": false, "modern": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := &fakeDialer{modern: modern, declares: everything}
+				p := newPool(t, d, &pool.Server{}, pool.Options{})
+				w := watch(t, shared(t, p), "x://a", "x://b")
+				before := d.takeAsked()
+				if got := heard(t, w); got != "" || len(before) == 0 {
+					t.Errorf("heard %q, asked %q", got, before)
+				}
+				d.setDown(errRefused)
+				d.transport().die(errLost)
+				time.Sleep(time.Hour)
+				got := heard(t, w)
+				if !strings.HasPrefix(got, "TRANSIENT_FAILURE CONNECTING TRANSIENT_FAILURE") && !strings.HasPrefix(got, "IDLE CONNECTING TRANSIENT_FAILURE") {
+					t.Errorf("heard %q while the server was away", got)
+				}
+				if n := d.dials.Load(); n < 60 || n > 400 {
+					t.Errorf("%d dials in an hour", n)
+				}
+				d.setDown(nil)
+				time.Sleep(time.Minute)
+				words := strings.Fields(heard(t, w))
+				if i := slices.Index(words, "READY"); i >= 0 {
+					words = words[i+1:]
+				}
+				slices.Sort(words)
+				if want := []string{"assumed:prompts", "assumed:resources", "assumed:tools", "assumed:x://a", "assumed:x://b"}; !slices.Equal(words, want) {
+					t.Errorf("heard %q after READY", words)
+				}
+				if asked := d.takeAsked(); !slices.Equal(asked, before) {
+					t.Errorf("asked %q, before %q", asked, before)
+				}
+			})
+		})
+	}
+}
+
+var errLost = &transport.Error{Kind: transport.KindExited, Delivery: transport.Unknown, Err: errors.New("crashed")}
+
+// The loss of what a legacy session has on its server ends it, and what watches
+// it.
+func TestOwnedSessionEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		w := watch(t, open(t, p, pool.OpenParams{}))
+		d.transport().die(errLost)
+		if got := heard(t, w); got != "SHUTDOWN *pool.StateLostError" {
+			t.Errorf("heard %q", got)
+		}
+		if d.dials.Load() != 1 {
+			t.Errorf("%d dials", d.dials.Load())
+		}
+	})
+}
+
+func TestWatchUnreachable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{dial: func(context.Context) error { return errRefused }}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		_, err := shared(t, p).Watch(t.Context(), nil)
+		var where *pool.CallError
+		if !errors.As(err, &where) || !errors.Is(err, errRefused) {
+			t.Errorf("got %v", err)
+		}
+		time.Sleep(time.Hour)
+		if d.dials.Load() != 1 {
+			t.Errorf("%d dials though nobody watches", d.dials.Load())
+		}
+	})
+}
+
+// A reader that never reads costs nobody else anything.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		s := open(t, p, pool.OpenParams{})
+		slow, quick := watch(t, s), watch(t, s)
+		for i := range 1000 {
+			d.tell("notifications/tools/list_changed", `{}`)
+			if i%100 == 0 {
+				if n := s.Publish("question"); n != 2 {
+					t.Errorf("published to %d", n)
+				}
+				heard(t, quick)
+			}
+		}
+		if _, err := ping(t.Context(), s); err != nil {
+			t.Error(err)
+		}
+		if got := heard(t, quick); strings.Contains(got, "dropped") || strings.Count(got, "tools") != 99 {
+			t.Errorf("the quick one heard %q", got)
+		}
+		got := heard(t, slow)
+		if n := strings.Count(got, "question"); n != 10 || !strings.Contains(got, "tools dropped:") {
+			t.Errorf("the slow one heard %d questions in %q", n, got)
+		}
+		d.tell("notifications/tools/list_changed", `{}`)
+		if got := heard(t, slow); got != "tools" {
+			t.Errorf("after it has caught up it heard %q", got)
+		}
+	})
+}
+
+// A flood of big notifications is bounded by its bytes.
+func TestBigNotifications(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything}
+		w := watch(t, shared(t, newPool(t, d, &pool.Server{}, pool.Options{})))
+		for range 20 {
+			d.tell("notifications/new", `{"x":"`+strings.Repeat("x", 100<<10)+`"}`)
+		}
+		if got := heard(t, w); got != strings.Repeat("new ", 10)+"dropped:10" {
+			t.Errorf("heard %q", got)
+		}
+	})
+}
+
+// A session that is not watched holds no goroutine; one that is, two.
+func TestIdleGoroutines(t *testing.T) { //nolint:paralleltest // it counts goroutines
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		none := inBubble()
+		s := open(t, p, pool.OpenParams{})
+		if n := inBubble() - none; n != 0 {
+			t.Errorf("%d goroutines of an idle session", n)
+		}
+		w := watch(t, s)
+		if n := inBubble() - none; n > 2 {
+			t.Errorf("%d goroutines of a session that is watched", n)
+		}
+		if err := s.Subscribe(t.Context(), "x://a"); err != nil {
+			t.Error(err)
+		}
+		w.Close()
+		if n := inBubble() - none; n > 2 {
+			t.Errorf("%d goroutines of a session that subscribes", n)
+		}
+		if err := s.Unsubscribe(t.Context(), "x://a"); err != nil {
+			t.Error(err)
+		}
+		if n := inBubble() - none; n != 0 {
+			t.Errorf("%d goroutines are left", n)
+		}
+	})
+}
+
+func TestWatchingIsUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything}
+		p := newPool(t, d, &pool.Server{IdleTimeout: time.Minute}, pool.Options{SessionIdle: time.Minute})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go p.Run(ctx)
+		s, u := open(t, p, pool.OpenParams{}), shared(t, p)
+		a, b := watch(t, s), watch(t, u)
+		time.Sleep(time.Hour)
+		if got := heard(t, a) + heard(t, b); got != "" || d.open.Load() != 2 {
+			t.Errorf("heard %q with %d open", got, d.open.Load())
+		}
+		a.Close()
+		a.Close()
+		b.Close()
+		if _, err := a.Next(t.Context()); err == nil {
+			t.Error("an event after Close")
+		}
+		time.Sleep(2 * time.Minute)
+		if len(p.Sessions("")) != 0 || d.open.Load() != 0 {
+			t.Errorf("%d sessions, %d open", len(p.Sessions("")), d.open.Load())
+		}
+	})
+}
+
+func TestWatchersEnd(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		end  func(p *pool.Pool, s *pool.Session)
+		want string
+	}{
+		"drain":      {func(p *pool.Pool, _ *pool.Session) { p.Drain() }, "own *errors.errorString"},
+		"close":      {func(p *pool.Pool, _ *pool.Session) { _ = p.Close(context.Background()) }, "own SHUTDOWN *errors.errorString"},
+		"disconnect": {func(p *pool.Pool, s *pool.Session) { _ = p.CloseSession("", s.ID) }, "own SHUTDOWN *pool.NotFoundError"},
+	}
+	for name, tt := range tests {
+		for lease, own := range map[bool]string{true: "lease", false: "own"} {
+			t.Run(name+" "+own, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					d := &fakeDialer{declares: everything}
+					p := newPool(t, d, &pool.Server{}, pool.Options{})
+					s := open(t, p, pool.OpenParams{Lease: lease})
+					w := watch(t, s)
+					s.Publish("own")
+					tt.end(p, s)
+					want := tt.want
+					if name == "disconnect" && lease {
+						want = "own *pool.NotFoundError"
+					}
+					if got := heard(t, w); got != want {
+						t.Errorf("heard %q", got)
+					}
+					if _, err := s.Watch(t.Context(), nil); err == nil {
+						t.Error("watched anew")
+					}
+				})
+			})
+		}
+	}
+}
+
+// Calls go on while the bridge drains.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	d := &fakeDialer{declares: everything}
+	p := newPool(t, d, &pool.Server{}, pool.Options{})
+	p.Drain()
+	if _, err := ping(t.Context(), shared(t, p)); err != nil {
+		t.Error(err)
+	}
+	if _, err := shared(t, p).Watch(t.Context(), nil); !errors.Is(err, pool.ErrClosed) {
+		t.Errorf("watched: %v", err)
+	}
+}
+
+type consentError struct{}
+
+func (consentError) Error() string            { return "consent is needed" }
+func (consentError) NeedsAuthorization() bool { return true }
+
+// What only a person can mend is neither retried by itself nor held back.
+func TestNeedsAuthorization(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		u := shared(t, p)
+		w := watch(t, u)
+		if _, err := ping(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		d.setDown(consentError{})
+		d.transport().die(errLost)
+		time.Sleep(time.Hour)
+		if got := heard(t, w); got != "IDLE CONNECTING NEEDS_AUTHORIZATION" {
+			t.Errorf("heard %q", got)
+		}
+		if _, err := ping(t.Context(), u); !errors.As(err, new(consentError)) || d.dials.Load() != 3 {
+			t.Errorf("a call: %v after %d dials", err, d.dials.Load())
+		}
+		d.setDown(nil)
+		if _, err := ping(t.Context(), u); err != nil {
+			t.Error(err)
+		}
+		got := heard(t, w)
+		if !strings.HasPrefix(got, "CONNECTING NEEDS_AUTHORIZATION CONNECTING READY assumed:") {
+			t.Errorf("heard %q", got)
+		}
+	})
+}
+
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	d := &fakeDialer{modern: true}
+	client := mcp.NewClient(d, mcp.Options{})
+	var seen []pool.Access
+	p := newPool(t, d, &pool.Server{ClientFor: func(a pool.Access) (*mcp.Client, error) {
+		seen = append(seen, a)
+		return client, nil
+	}}, pool.Options{})
+	for _, principal := range []string{"a", "b", "a"} {
+		u, err := p.Shared("s", principal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ping(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, print := range []string{"", "one", "two", "one"} {
+		open(t, p, pool.OpenParams{Principal: "a", Access: pool.Access{Fingerprint: print, Credentials: print}})
+	}
+	want := []pool.Access{{Principal: "a"}, {Principal: "b"}, {"a", "one", "one"}, {"a", "two", "two"}}
+	if !slices.Equal(seen, want) || d.dials.Load() != 4 {
+		t.Errorf("asked for %+v, %d dials", seen, d.dials.Load())
+	}
+}
