@@ -13,6 +13,9 @@ type Profile struct {
 	// Protocol pins the protocol: a revision, or empty for what the client's
 	// options say.
 	Protocol string
+	// Alone: one principal alone uses the sessions, whatever the client's options
+	// say of sharing.
+	Alone bool
 	// Ask answers the questions that belong to no call, or to one without an Ask
 	// of its own. Nil: there is nobody to ask.
 	Ask Ask
@@ -34,6 +37,7 @@ func (c *Client) With(p Profile) *Client {
 	if p.Protocol != "" {
 		with.opts.Protocol = p.Protocol
 	}
+	with.opts.Shared = with.opts.Shared && !p.Alone
 	with.profile = p
 	if c.other != nil {
 		with.other = c.other.With(p)

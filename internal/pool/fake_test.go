@@ -238,7 +238,7 @@ func inBubble() int {
 // newPool returns a pool of one server "s", closed by the end of the test.
 func newPool(t *testing.T, d transport.Dialer, s *pool.Server, o pool.Options) *pool.Pool {
 	t.Helper()
-	s.Name, s.Client = "s", mcp.NewClient(d, mcp.Options{})
+	s.Name, s.Client = "s", mcp.NewClient(d, mcp.Options{Shared: s.Shared})
 	p := pool.New([]*pool.Server{s}, o)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

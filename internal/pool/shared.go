@@ -86,7 +86,7 @@ func (p *Pool) addLocked(s *Server, key Key, a Access, profile mcp.Profile) (*Up
 	u.hub.dropped = func(method string) {
 		p.opts.Logger.Debug("notification dropped", "server", s.Name, "method", method)
 	}
-	profile.Notify = u.hub.notify
+	profile.Alone, profile.Notify = !u.hub.mixed, u.hub.notify
 	u.client = client.With(profile)
 	if p.draining {
 		u.hub.end(ErrClosed)

@@ -139,6 +139,12 @@ func TestPrincipalsShare(t *testing.T) {
 		if got := heard(t, w); got != "prompts updated" {
 			t.Errorf("heard %q", got)
 		}
+		own := watch(t, open(t, p, pool.OpenParams{Principal: "somebody"}))
+		d.tell("notifications/message", `{}`)
+		d.tell("notifications/new", `{}`)
+		if got := heard(t, own) + heard(t, w); got != "log new" {
+			t.Errorf("on a session of its own heard %q", got)
+		}
 	})
 }
 
