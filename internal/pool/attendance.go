@@ -16,9 +16,8 @@ type attendance struct {
 	legacy bool
 	// listener is nil until there is something to listen for.
 	listener *mcp.Listener
-	// set is what the listener was set to, level what the log level was.
-	set   mcp.Filter
-	level string
+	// set is what the listener was set to.
+	set mcp.Filter
 	// out is what came of it.
 	out outcome
 }
@@ -62,11 +61,11 @@ func (a *attendance) over() bool {
 // setLevel sets the log level of a legacy session. A modern server is told it
 // with each request.
 func (a *attendance) setLevel(ctx context.Context, level string) {
-	if !a.legacy || level == "" || level == a.level {
+	if !a.legacy || level == "" || level == a.live.level {
 		return
 	}
 	if a.out.levelErr = a.live.SetLevel(ctx, level); a.out.levelErr == nil {
-		a.level = level
+		a.live.level = level
 	}
 }
 

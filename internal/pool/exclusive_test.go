@@ -49,6 +49,11 @@ func TestCheckOut(t *testing.T) {
 		if again, _, done := checkOut(t, p, "a", forms); again != first {
 			t.Error("a free upstream is not used again")
 		} else {
+			if other, _, doneToo := checkOut(t, p, "a", forms); other == again {
+				t.Error("one that is checked out is checked out again")
+			} else {
+				doneToo()
+			}
 			done()
 		}
 		if other, _, done := checkOut(t, p, "b", forms); other == first {

@@ -35,7 +35,8 @@ type fakeDialer struct {
 	call func(ctx context.Context, f *fakeTransport, req *transport.Request) (*transport.Response, error)
 	// declares is the text of a legacy server's capabilities; empty: {}.
 	declares string
-	// refuses are the resources that it does not report on.
+	// refuses are the resources that it does not report on, and the log levels
+	// that it does not know.
 	refuses map[string]bool
 	// modern makes it a server of the modern era.
 	modern bool
@@ -46,6 +47,8 @@ type fakeDialer struct {
 
 	dials atomic.Int64
 	open  atomic.Int64
+	// listening counts the ways in that are open.
+	listening atomic.Int64
 
 	// mu guards what follows.
 	mu sync.Mutex
@@ -161,7 +164,9 @@ func (f *fakeTransport) RoundTrip(ctx context.Context, req *transport.Request) (
 		declares := cmp.Or(f.dialer.declares, `{}`)
 		return &transport.Response{Result: []byte(`{"protocolVersion":"2025-11-25","capabilities":` + declares + `}`)}, nil
 	case "logging/setLevel":
-		f.dialer.note(req.Method, rawjson.Get(req.Params, "level"))
+		if level := f.dialer.note(req.Method, rawjson.Get(req.Params, "level")); f.dialer.refuses[level] {
+			return &transport.Response{Error: &jsonrpc.Error{Code: -32602, Message: "no such level"}}, nil
+		}
 		return &transport.Response{Result: []byte(`{}`)}, nil
 	case "resources/subscribe", "resources/unsubscribe":
 		if uri := f.dialer.note(req.Method, rawjson.Get(req.Params, "uri")); f.dialer.refuses[uri] {
@@ -207,6 +212,8 @@ func (f *fakeTransport) Send(_ context.Context, m *transport.Message) error {
 }
 
 func (f *fakeTransport) Listen(ctx context.Context, opened func(resumed bool)) error {
+	f.dialer.listening.Add(1)
+	defer f.dialer.listening.Add(-1)
 	opened(false)
 	select {
 	case <-ctx.Done():
@@ -235,10 +242,13 @@ func inBubble() int {
 	return bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte("synctest bubble"))
 }
 
-// newPool returns a pool of one server "s", closed by the end of the test.
+// newPool returns a pool of one server "s", closed by the end of the test. The
+// server may have its own client.
 func newPool(t *testing.T, d transport.Dialer, s *pool.Server, o pool.Options) *pool.Pool {
 	t.Helper()
-	s.Name, s.Client = "s", mcp.NewClient(d, mcp.Options{Shared: s.Shared})
+	if s.Name = "s"; s.Client == nil {
+		s.Client = mcp.NewClient(d, mcp.Options{})
+	}
 	p := pool.New([]*pool.Server{s}, o)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

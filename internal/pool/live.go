@@ -8,6 +8,9 @@ type Live struct {
 	// Generation numbers it among all sessions of the pool.
 	Generation int64
 
+	// level is what the log level was set to. It is the keeper's.
+	level string
+
 	// What follows is guarded by the upstream's mu.
 
 	inFlight int

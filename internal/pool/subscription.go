@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,8 @@ import (
 
 // Subscribe has the session's watchers told of the updates of a resource, for
 // as long as the session lasts or until Unsubscribe. If they are already, it
-// does nothing. Its errors are of type [*CallError] around [*RefusedError], or
-// those of getting a session.
+// does nothing. What the server refuses is a [*CallError] around a
+// [*RefusedError]; other errors are those of getting a session.
 func (s *Session) Subscribe(ctx context.Context, uri string) error {
 	u, done, _, err := s.enter(ctx)
 	if err != nil {
@@ -35,8 +36,10 @@ func (s *Session) Subscribe(ctx context.Context, uri string) error {
 	switch {
 	case err == nil && slices.Contains(out.granted.URIs, uri):
 		return nil
-	case err == nil:
+	case err == nil && out.final:
 		err = u.wrapOnce(&RefusedError{URI: uri, Err: out.err})
+	case err == nil:
+		err = u.wrapOnce(cmp.Or(out.err, errLostMeanwhile))
 	}
 	if added {
 		u.change(&s.interest, func() bool { return s.interest.dropURI(uri) })

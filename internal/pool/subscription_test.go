@@ -157,6 +157,93 @@ func TestLogLevels(t *testing.T) {
 	})
 }
 
+// A level that the server refused is not asked for again.
+func TestLogLevelRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything, refuses: map[string]bool{"debug": true}}
+		s := open(t, newPool(t, d, &pool.Server{}, pool.Options{}), pool.OpenParams{})
+		if err := s.SetLevel(t.Context(), "error"); err != nil {
+			t.Error(err)
+		}
+		var where *pool.CallError
+		if err := s.SetLevel(t.Context(), "debug"); !errors.As(err, &where) || s.Level() != "error" {
+			t.Errorf("%v, now %q", err, s.Level())
+		}
+		d.takeAsked()
+		if err := s.Subscribe(t.Context(), "x://a"); err != nil {
+			t.Error(err)
+		}
+		if asked := d.takeAsked(); !slices.Equal(asked, []string{"resources/subscribe: x://a"}) {
+			t.Errorf("asked %q", asked)
+		}
+	})
+}
+
+// A legacy server that may ask questions has a way for them for as long as the
+// session lasts.
+func TestWayForQuestions(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		modern bool
+		o      pool.OpenParams
+		ways   int64
+	}{
+		"questions":         {false, pool.OpenParams{Capabilities: forms}, 1},
+		"roots":             {false, pool.OpenParams{Roots: json.RawMessage(`[]`)}, 1},
+		"no questions":      {false, pool.OpenParams{}, 0},
+		"questions, modern": {true, pool.OpenParams{Capabilities: forms}, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := &fakeDialer{declares: everything, modern: tt.modern}
+				p := newPool(t, d, &pool.Server{}, pool.Options{})
+				s := open(t, p, tt.o)
+				synctest.Wait()
+				if n := d.listening.Load(); n != tt.ways || len(d.takeAsked()) > 0 {
+					t.Errorf("%d ways", n)
+				}
+				if err := p.CloseSession("", s.ID); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
+				if n := d.listening.Load(); n != 0 {
+					t.Errorf("%d ways after its end", n)
+				}
+			})
+		})
+	}
+}
+
+// A modern server has no state behind its connections, so sessions share one,
+// unless they differ in how they are opened.
+func TestModernSessionsShare(t *testing.T) {
+	t.Parallel()
+	d := &fakeDialer{modern: true}
+	p := newPool(t, d, &pool.Server{}, pool.Options{})
+	tests := []struct {
+		o     pool.OpenParams
+		share bool
+	}{
+		{pool.OpenParams{}, false}, // not known yet for modern
+		{pool.OpenParams{}, true},
+		{pool.OpenParams{Capabilities: forms}, true},
+		{pool.OpenParams{Roots: json.RawMessage(`[]`)}, true},
+		{pool.OpenParams{Protocol: "2026-07-28"}, false},
+		{pool.OpenParams{ClientInfo: mcp.Implementation{Name: "me"}}, false},
+	}
+	for _, tt := range tests {
+		if s := open(t, p, tt.o); s.Lease != tt.share {
+			t.Errorf("%+v: shares %v", tt.o, s.Lease)
+		}
+	}
+	if n := d.dials.Load(); n != 4 {
+		t.Errorf("%d dials", n)
+	}
+}
+
 // A modern server is told the level with each call, by whoever calls.
 func TestLogLevelModern(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -40,13 +39,6 @@ type Upstream struct {
 	lost error
 	// changes have happened and are not logged yet.
 	changes []Change
-}
-
-// An attempt is one try to connect, shared by everybody who waits for it.
-type attempt struct {
-	cancel context.CancelCauseFunc
-	done   chan struct{}
-	err    error
 }
 
 // Server returns the server.
@@ -121,81 +113,6 @@ func (u *Upstream) take(ctx context.Context) (*Live, *attempt, error) {
 	return nil, u.attempt, nil
 }
 
-// connect makes one attempt.
-func (u *Upstream) connect(ctx context.Context, a *attempt) {
-	defer u.pool.background.Done()
-	defer a.cancel(nil)
-	ctx, cancel := context.WithTimeoutCause(ctx, u.pool.opts.ConnectTimeout, errConnectTimeout)
-	defer cancel()
-	session, err := u.open(ctx)
-	if u.settle(a, session, err) && session != nil {
-		u.discard(session)
-	}
-}
-
-var errConnectTimeout = errors.New("connecting took too long")
-
-// settle notes the outcome of an attempt, and reports whether its session is
-// not wanted any more.
-func (u *Upstream) settle(a *attempt, session *mcp.Session, err error) (unwanted bool) {
-	u.mu.Lock()
-	defer u.unlock()
-	defer close(a.done)
-	u.attempt = nil
-	var quota *QuotaError
-	switch {
-	case u.state == Shutdown:
-		a.err = u.lost
-		return true
-	case errors.As(err, &quota): // it says nothing of the server
-		a.err = err
-		u.setLocked(Idle, nil)
-	case err != nil:
-		u.failLocked(err)
-		a.err = &ConnectError{RetryAfter: max(0, time.Until(u.retryAt)), Err: err}
-	default:
-		u.readyLocked(session)
-	}
-	return false
-}
-
-// open opens a session within the limit on child processes.
-func (u *Upstream) open(ctx context.Context) (*mcp.Session, error) {
-	p := u.pool
-	child := u.client.Peer().Network == "pipe"
-	if child && p.children.Add(1) > int64(p.opts.MaxChildren) {
-		p.children.Add(-1)
-		return nil, &QuotaError{Limit: "children.max", Max: p.opts.MaxChildren}
-	}
-	session, err := u.client.Connect(ctx)
-	if err != nil && child {
-		p.children.Add(-1)
-	}
-	return session, err
-}
-
-func (u *Upstream) readyLocked(s *mcp.Session) {
-	info := s.Info()
-	u.server.info.Store(&info)
-	u.generation = u.pool.generation.Add(1)
-	u.live = &Live{Session: s, Generation: u.generation}
-	u.lastUsed = time.Now()
-	u.setLocked(Ready, nil)
-	u.keepLocked()
-}
-
-// failLocked notes a failure and when the next attempt is due.
-func (u *Upstream) failLocked(err error) {
-	u.failure = &Failure{Time: time.Now(), Err: err}
-	if needsAuthorization(err) {
-		u.setLocked(NeedsAuthorization, err)
-		return
-	}
-	u.failures++
-	u.retryAt = u.failure.Time.Add(u.pool.opts.Backoff.wait(u.failures))
-	u.setLocked(TransientFailure, err)
-}
-
 // noticeLocked notices that the session has ended by itself. A session that
 // had answered a call may be opened anew at once; one that had not counts as a
 // failed attempt, so that a server which dies at once is not started in a loop.
@@ -230,30 +147,6 @@ func (u *Upstream) pinnedTo(s *mcp.Session) bool {
 	return u.key.Session != "" && (s.Info().Era == mcp.EraLegacy || u.server.Stateful)
 }
 
-// leaveLocked closes a session that is over once the last call has left it:
-// what is under way may still be answered.
-func (u *Upstream) leaveLocked(l *Live) {
-	l.over = true
-	if l.inFlight == 0 {
-		u.closeLocked(l)
-		return
-	}
-	if u.leaving == nil {
-		u.leaving = make(map[*Live]struct{})
-	}
-	u.leaving[l] = struct{}{}
-}
-
-// closeLocked closes a session in the background; the pool waits for it when
-// it is closed itself.
-func (u *Upstream) closeLocked(l *Live) {
-	delete(u.leaving, l)
-	if !l.closing {
-		l.closing = true
-		u.pool.background.Go(func() { u.discard(l.Session) })
-	}
-}
-
 // release ends the use of an acquired session. answered: the server has
 // answered.
 func (u *Upstream) release(l *Live, answered bool) {
@@ -281,76 +174,6 @@ func (u *Upstream) answeredLocked(l *Live) {
 	l.answered = true
 	if l == u.live {
 		u.failures = 0
-	}
-}
-
-// retire closes the session if it has not been used for long, and reports
-// whether the upstream can be forgotten. Those of a caller's session live as
-// long as that.
-func (u *Upstream) retire(now time.Time) bool {
-	u.mu.Lock()
-	defer u.unlock()
-	u.noticeLocked()
-	if u.key.Session != "" {
-		return false
-	}
-	busy := u.held || u.state == Connecting || len(u.leaving) > 0 || u.live != nil && u.live.inFlight > 0 || u.hub.active()
-	if busy || now.Sub(u.lastUsed) < u.server.idleTimeout() {
-		return u.state == Shutdown
-	}
-	u.shutLocked(errIdle)
-	return true
-}
-
-// errIdle meets a call only if it has held its upstream for as long as that may
-// be idle, without using it.
-var errIdle = &ConnectError{Err: errors.New("the connection was closed for want of use")}
-
-// shut ends the upstream for good: calls get err from now on.
-func (u *Upstream) shut(err error) {
-	u.mu.Lock()
-	defer u.unlock()
-	u.shutLocked(err)
-}
-
-func (u *Upstream) shutLocked(err error) {
-	for l := range u.leaving {
-		u.closeLocked(l)
-	}
-	if u.state == Shutdown {
-		return
-	}
-	live := u.live
-	u.live = nil
-	u.endLocked(err, nil)
-	if u.attempt != nil {
-		u.attempt.cancel(err)
-	}
-	if live != nil {
-		live.over = true
-		u.closeLocked(live)
-	}
-}
-
-// endLocked makes the upstream be over for good: lost is what calls get from
-// now on, why what went wrong, nil if nothing did.
-func (u *Upstream) endLocked(lost, why error) {
-	u.lost = lost
-	u.setLocked(Shutdown, why)
-	if u.keeper != nil {
-		u.keeper.cancel()
-	}
-	u.hub.end(lost)
-}
-
-func (u *Upstream) discard(s *mcp.Session) {
-	ctx, cancel := context.WithTimeout(u.pool.closing, u.pool.opts.CloseTimeout)
-	defer cancel()
-	if err := s.Close(ctx); err != nil {
-		u.pool.opts.Logger.Warn("session not closed cleanly", "server", u.server.Name, "error", err)
-	}
-	if s.Peer().Network == "pipe" {
-		u.pool.children.Add(-1)
 	}
 }
 

@@ -121,29 +121,88 @@ func TestWhoHearsWhat(t *testing.T) {
 	}
 }
 
-// What one principal causes is not for another to hear.
+// What one principal causes is not for another to hear, unless the session is
+// its own.
 func TestPrincipalsShare(t *testing.T) {
 	t.Parallel()
+	for name, told := range map[string]bool{"the client knows": true, "the client does not": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := &fakeDialer{declares: everything}
+				s := &pool.Server{Shared: true, Client: mcp.NewClient(d, mcp.Options{Shared: told})}
+				p := newPool(t, d, s, pool.Options{})
+				u, err := p.Shared("s", "somebody")
+				if err != nil {
+					t.Fatal(err)
+				}
+				w := watch(t, u, "x://a")
+				for _, method := range []string{"message", "new", "elicitation/complete", "tasks/status", "prompts/list_changed"} {
+					d.tell("notifications/"+method, `{}`)
+				}
+				d.tell("notifications/resources/updated", `{"uri":"x://a"}`)
+				if got := heard(t, w); got != "prompts updated" {
+					t.Errorf("heard %q", got)
+				}
+				own := watch(t, open(t, p, pool.OpenParams{Principal: "somebody"}))
+				d.tell("notifications/message", `{}`)
+				d.tell("notifications/new", `{}`)
+				if got := heard(t, own) + heard(t, w); got != "log new" {
+					t.Errorf("on a session of its own heard %q", got)
+				}
+			})
+		})
+	}
+}
+
+// What a server refused is not asked for again when something else is wanted.
+func TestRefusedOnce(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDialer{declares: everything}
-		p := newPool(t, d, &pool.Server{Shared: true}, pool.Options{})
-		u, err := p.Shared("s", "somebody")
-		if err != nil {
-			t.Fatal(err)
+		d := &fakeDialer{declares: everything, refuses: map[string]bool{"x://no": true}}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		watch(t, shared(t, p), "x://no")
+		watch(t, shared(t, p), "x://yes")
+		synctest.Wait()
+		if asked := d.takeAsked(); !slices.Equal(asked, []string{"resources/subscribe: x://no", "resources/subscribe: x://yes"}) {
+			t.Errorf("asked %q", asked)
 		}
-		w := watch(t, u, "x://a")
-		for _, method := range []string{"message", "new", "elicitation/complete", "tasks/status", "prompts/list_changed"} {
-			d.tell("notifications/"+method, `{}`)
+	})
+}
+
+// What the server takes its time over ends with the pool.
+func TestCloseEndsTheKeeper(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything, mute: true}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		ended := make(chan error, 1)
+		go func() { _, err := shared(t, p).Watch(t.Context(), []string{"x://a"}); ended <- err }()
+		synctest.Wait()
+		began := time.Now()
+		if err := p.Close(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("closed after %v: %v", time.Since(began), err)
 		}
-		d.tell("notifications/resources/updated", `{"uri":"x://a"}`)
-		if got := heard(t, w); got != "prompts updated" {
+		if err := <-ended; !errors.Is(err, pool.ErrClosed) {
+			t.Errorf("watched: %v", err)
+		}
+	})
+}
+
+// A server that does not say what it reports on is watched all the same.
+func TestWatchMute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything, mute: true}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		began := time.Now()
+		w := watch(t, shared(t, p), "x://a")
+		if took := time.Since(began); took != 30*time.Second || w.Granted() != nil {
+			t.Errorf("granted %q after %v", w.Granted(), took)
+		}
+		d.tell("notifications/tools/list_changed", `{}`)
+		if got := heard(t, w); got != "tools" {
 			t.Errorf("heard %q", got)
-		}
-		own := watch(t, open(t, p, pool.OpenParams{Principal: "somebody"}))
-		d.tell("notifications/message", `{}`)
-		d.tell("notifications/new", `{}`)
-		if got := heard(t, own) + heard(t, w); got != "log new" {
-			t.Errorf("on a session of its own heard %q", got)
 		}
 	})
 }
