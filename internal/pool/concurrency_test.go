@@ -31,7 +31,7 @@ func TestManyAtOnce(t *testing.T) { //nolint:paralleltest // it counts goroutine
 				for i := range 20 {
 					users.Go(func() {
 						for range 10 {
-							live(t, p, i%3 != 0, rand.New(rand.NewPCG(uint64(i), 1))) //nolint:gosec // a test's chance
+							live(t, p, i%3 != 0, rand.New(rand.NewPCG(uint64(i), 1)))
 						}
 					})
 				}

@@ -73,8 +73,7 @@ func (s *Session) quit(err error) {
 	if u == nil {
 		return
 	}
-	// If it fails, the upstream is over, and its watchers have ended with it.
-	_, _ = u.change(&s.interest, func() bool {
+	u.amend(&s.interest, func() bool {
 		s.interest.end(err)
 		return true
 	})

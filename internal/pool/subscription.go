@@ -42,7 +42,7 @@ func (s *Session) Subscribe(ctx context.Context, uri string) error {
 		err = u.wrapOnce(cmp.Or(out.err, errLostMeanwhile))
 	}
 	if added {
-		u.change(&s.interest, func() bool { return s.interest.dropURI(uri) })
+		u.amend(&s.interest, func() bool { return s.interest.dropURI(uri) })
 	}
 	return err
 }
@@ -98,7 +98,7 @@ func (s *Session) SetLevel(ctx context.Context, level string) error {
 		s.level.Store(&level)
 		return nil
 	}
-	_, _ = u.change(&s.interest, set(s.Level())) // an upstream that is over has no levels
+	u.amend(&s.interest, set(s.Level()))
 	if err != nil {
 		return err
 	}

@@ -184,6 +184,11 @@ func (u *Upstream) change(in *interest, change func() bool) (version int64, err 
 	return u.changeLocked(in, change)
 }
 
+// amend is change where an upstream that is over needs none.
+func (u *Upstream) amend(in *interest, change func() bool) {
+	_, _ = u.change(in, change)
+}
+
 func (u *Upstream) changeLocked(in *interest, change func() bool) (version int64, err error) {
 	version, changed, err := u.hub.update(in, change)
 	if changed {

@@ -97,7 +97,7 @@ func (u *Upstream) admit(in *interest, w *Watcher) (version int64, err error) {
 // unwatch takes the watcher back, and what is wanted for it alone.
 func (u *Upstream) unwatch(in *interest, w *Watcher) {
 	w.events.Close(errWatchClosed)
-	u.change(in, func() bool {
+	u.amend(in, func() bool {
 		delete(in.watchers, w)
 		if in.stream {
 			in.uris = nil
@@ -109,7 +109,7 @@ func (u *Upstream) unwatch(in *interest, w *Watcher) {
 // grant returns which resources of the interest the server reports on. What it
 // refuses to a stream is not asked for again.
 func (u *Upstream) grant(in *interest, out outcome) (granted []string) {
-	u.change(in, func() (changed bool) {
+	u.amend(in, func() (changed bool) {
 		for uri := range in.uris {
 			switch {
 			case slices.Contains(out.granted.URIs, uri):

@@ -496,8 +496,8 @@ func TestAccess(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, print := range []string{"", "one", "two", "one"} {
-		open(t, p, pool.OpenParams{Principal: "a", Access: pool.Access{Fingerprint: print, Credentials: print}})
+	for _, mark := range []string{"", "one", "two", "one"} {
+		open(t, p, pool.OpenParams{Principal: "a", Access: pool.Access{Fingerprint: mark, Credentials: mark}})
 	}
 	want := []pool.Access{{Principal: "a"}, {Principal: "b"}, {"a", "one", "one"}, {"a", "two", "two"}}
 	if !slices.Equal(seen, want) || d.dials.Load() != 4 {

@@ -102,7 +102,7 @@ func (q *Queue[T]) signal() {
 // was closed with.
 func (q *Queue[T]) Next(ctx context.Context) (item T, dropped int64, err error) {
 	for {
-		item, dropped, err, ok := q.pop()
+		item, dropped, ok, err := q.pop()
 		if ok {
 			return item, dropped, err
 		}
@@ -114,8 +114,8 @@ func (q *Queue[T]) Next(ctx context.Context) (item T, dropped int64, err error) 
 	}
 }
 
-// pop returns what Next returns, if that need not wait.
-func (q *Queue[T]) pop() (item T, dropped int64, err error, ok bool) { //nolint:revive,staticcheck // err is a value here
+// pop returns what Next returns; ok says that it need not wait for that.
+func (q *Queue[T]) pop() (item T, dropped int64, ok bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	lost := &q.lost
@@ -123,10 +123,10 @@ func (q *Queue[T]) pop() (item T, dropped int64, err error, ok bool) { //nolint:
 		lost = &q.entries[0].lost
 	}
 	if dropped, *lost = *lost, 0; dropped > 0 {
-		return item, dropped, nil, true
+		return item, dropped, true, nil
 	}
 	if len(q.entries) == 0 {
-		return item, 0, q.end, q.end != nil
+		return item, 0, q.end != nil, q.end
 	}
 	first := q.entries[0]
 	q.entries[0] = entry[T]{} // for the garbage collector
@@ -135,5 +135,5 @@ func (q *Queue[T]) pop() (item T, dropped int64, err error, ok bool) { //nolint:
 	if len(q.entries) == 0 {
 		q.entries = nil
 	}
-	return first.item, 0, nil, true
+	return first.item, 0, true, nil
 }
