@@ -52,13 +52,9 @@ func (s *Session) pass(msg jsonrpc.Message, call int64) bool {
 	return s.tell(msg)
 }
 
-// tell hands a notification to the profile, and reports whether that wants any.
+// tell hands a notification to the profile, and reports whether that wants it.
 // What it says to have changed is forgotten first.
 func (s *Session) tell(msg jsonrpc.Message) bool {
 	s.notice(msg)
-	if s.profile.Notify == nil {
-		return false
-	}
-	s.profile.Notify(msg)
-	return true
+	return s.profile.Notify != nil && s.profile.Notify(msg)
 }

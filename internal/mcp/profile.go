@@ -22,9 +22,10 @@ type Profile struct {
 	// Notify gets the notifications that no call wants, and those that say that
 	// something changed, whoever else gets them. Where calls of different
 	// principals share a session it gets nothing but changes and what was
-	// listened for. It is called from the reading goroutine and must not block.
-	// Nil: they are dropped.
-	Notify func(jsonrpc.Message)
+	// listened for. It is called from the reading goroutine and must not block. It
+	// reports whether anybody wanted it: what nobody does is counted. Nil: nobody
+	// wants any.
+	Notify func(jsonrpc.Message) (wanted bool)
 }
 
 // With returns a client of the same server, which shares what is known of it,

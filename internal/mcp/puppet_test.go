@@ -185,8 +185,9 @@ type told struct {
 	what []string
 }
 
-func (t *told) notify(m jsonrpc.Message) {
+func (t *told) notify(m jsonrpc.Message) bool {
 	t.add(strings.TrimSpace(strings.TrimPrefix(m.Method, "notifications/") + " " + strip(m.Params)))
+	return true
 }
 
 func (t *told) gap() { t.add("gap") }

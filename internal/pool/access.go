@@ -10,15 +10,15 @@ type Access struct {
 	// Fingerprint tells credentials from others of the same principal. It must
 	// not give them away. Empty: those that the bridge has of the principal.
 	Fingerprint string
-	// Credentials is what a session brought, for [Server.ClientFor] to
+	// Credentials is what the principal brought, for [Server.ClientFor] to
 	// understand; nil: nothing. The pool never looks at it.
 	Credentials any
 }
 
 // client returns the client for sessions with that access.
-func (s *Server) client(a Access) (*mcp.Client, error) {
+func (s *Server) client(a Access) *mcp.Client {
 	if s.ClientFor == nil {
-		return s.Client, nil
+		return s.Client
 	}
 	return s.ClientFor(a)
 }

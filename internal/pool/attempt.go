@@ -81,7 +81,8 @@ func (u *Upstream) readyLocked(s *mcp.Session) {
 // failLocked notes a failure and when the next attempt is due.
 func (u *Upstream) failLocked(err error) {
 	u.failure = &Failure{Time: time.Now(), Err: err}
-	if needsAuthorization(err) {
+	if needsAuthorization(err) { // it may be given at any time
+		u.retryAt = time.Time{}
 		u.setLocked(NeedsAuthorization, err)
 		return
 	}

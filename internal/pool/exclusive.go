@@ -79,10 +79,7 @@ func (p *Pool) take(s *Server, principal string, c mcp.Capabilities) (*Upstream,
 	p.slots++
 	key := kind
 	key.Slot = p.slots
-	u, err := p.addLocked(s, key, s.access(Access{Principal: principal}), mcp.Profile{Capabilities: c})
-	if err != nil {
-		return nil, err
-	}
+	u := p.addLocked(s, key, s.client(s.access(Access{Principal: principal})), mcp.Profile{Capabilities: c})
 	u.hold(true)
 	return u, nil
 }

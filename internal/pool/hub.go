@@ -16,8 +16,6 @@ type hub struct {
 	// mixed: principals share the upstream, so what one of them has caused is
 	// not for the others.
 	mixed bool
-	// dropped is told of each notification that nobody gets.
-	dropped func(method string)
 
 	// mu guards what follows. It is held after an Upstream's, and before a
 	// queue's.
@@ -114,8 +112,9 @@ func (h *hub) update(in *interest, change func() bool) (version int64, changed b
 	return h.version, true, nil
 }
 
-// notify hands on what the server sent and no call wants.
-func (h *hub) notify(msg jsonrpc.Message) {
+// notify hands on what the server sent and no call wants, and reports whether
+// anybody hears it.
+func (h *hub) notify(msg jsonrpc.Message) bool {
 	n := read(msg)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -130,9 +129,7 @@ func (h *hub) notify(msg jsonrpc.Message) {
 		}
 		in.add(*e)
 	}
-	if e == nil {
-		h.dropped(msg.Method)
-	}
+	return e != nil
 }
 
 // emit tells all watchers.

@@ -31,6 +31,9 @@ type OpenParams struct {
 	Roots json.RawMessage
 	// Ask answers the server's other questions. Nil: nobody does.
 	Ask mcp.Ask
+	// Client opens the session in place of the server's, with what the caller has
+	// to show. Such a session shares nothing. Nil: the server's does.
+	Client *mcp.Client
 	// Access says with whose credentials the server is reached. Its Principal is
 	// that of the session.
 	Access Access
@@ -48,9 +51,9 @@ func (p *Pool) Open(ctx context.Context, o OpenParams) (*Session, error) {
 	if o.Lease && o.Server.Stateful {
 		return nil, &StatefulError{Server: o.Server.Name}
 	}
-	plain := o.ClientInfo == (mcp.Implementation{}) && o.Protocol == "" && !o.Server.Stateful
+	plain := o.Client == nil && o.ClientInfo == (mcp.Implementation{}) && o.Protocol == "" && !o.Server.Stateful
 	s.Lease = o.Server.Name != "" && (o.Lease || plain && o.Server.Info().Era == mcp.EraModern)
-	if err := p.enroll(s, mcp.Profile{ClientInfo: o.ClientInfo, Protocol: o.Protocol}); err != nil {
+	if err := p.enroll(s, o.Client, mcp.Profile{ClientInfo: o.ClientInfo, Protocol: o.Protocol}); err != nil {
 		return nil, err
 	}
 	if err := s.connect(ctx); err != nil {
@@ -93,8 +96,9 @@ func (s *Session) connect(ctx context.Context) error {
 	return nil
 }
 
-// enroll adds the session, within the limit, with its upstream.
-func (p *Pool) enroll(s *Session, profile mcp.Profile) error {
+// enroll adds the session, within the limit, with its upstream. client may be
+// nil.
+func (p *Pool) enroll(s *Session, client *mcp.Client, profile mcp.Profile) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -116,16 +120,16 @@ func (p *Pool) enroll(s *Session, profile mcp.Profile) error {
 		Server: s.server.Name, Principal: s.Principal, Fingerprint: s.access.Fingerprint,
 		Session: s.ID, Capabilities: s.capabilities,
 	}
-	own, err := p.addLocked(s.server, key, s.access, profile)
-	if err != nil {
-		return err
+	if client == nil {
+		client = s.server.client(s.access)
 	}
+	own := p.addLocked(s.server, key, client, profile)
 	s.own, s.joined = own, own
 	if s.asks() {
-		_, err = own.change(&s.interest, func() bool { s.interest.standing = true; return true })
+		own.amend(&s.interest, func() bool { s.interest.standing = true; return true })
 	}
 	p.sessions[s.ID] = s
-	return err
+	return nil
 }
 
 // remove forgets the session and ends its own upstream; a pooled one lives on.

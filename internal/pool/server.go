@@ -14,11 +14,12 @@ type Server struct {
 	Name string
 	// DisplayName is for people. Empty: what the server says.
 	DisplayName string
-	// Client opens the sessions, unless ClientFor does.
+	// Client opens the sessions, unless ClientFor does. It also says where the
+	// server is.
 	Client *mcp.Client
 	// ClientFor, if set, returns the client that opens sessions with that access.
-	// It must not wait for anything. Nil: Client does, for everybody.
-	ClientFor func(Access) (*mcp.Client, error)
+	// It must not wait for anything. Nil: Client does, whoever calls.
+	ClientFor func(Access) *mcp.Client
 	// Stateful forbids shared sessions, and opening one anew unasked.
 	Stateful bool
 	// Shared lets principals share sessions.

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
@@ -71,28 +70,21 @@ func (p *Pool) upstream(s *Server, a Access) (*Upstream, error) {
 		u.touch()
 		return u, nil
 	}
-	return p.addLocked(s, key, a, mcp.Profile{})
+	return p.addLocked(s, key, s.client(a), mcp.Profile{}), nil
 }
 
-// addLocked adds an upstream whose sessions are opened with that access and
+// addLocked adds an upstream whose sessions that client opens, with that
 // profile.
-func (p *Pool) addLocked(s *Server, key Key, a Access, profile mcp.Profile) (*Upstream, error) {
-	client, err := s.client(a)
-	if err != nil {
-		return nil, fmt.Errorf("find the credentials for server %q: %w", s.Name, err)
-	}
+func (p *Pool) addLocked(s *Server, key Key, client *mcp.Client, profile mcp.Profile) *Upstream {
 	u := &Upstream{pool: p, server: s, key: key, lastUsed: time.Now()}
 	u.hub.mixed = s.Shared && key.Pooled()
-	u.hub.dropped = func(method string) {
-		p.opts.Logger.Debug("notification dropped", "server", s.Name, "method", method)
-	}
 	profile.Alone, profile.Notify = !u.hub.mixed, u.hub.notify
 	u.client = client.With(profile)
 	if p.draining {
 		u.hub.end(ErrClosed)
 	}
 	p.upstreams[key] = u
-	return u, nil
+	return u
 }
 
 // ServerStatus returns the state of the upstream that the principal's calls on

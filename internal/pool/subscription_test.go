@@ -221,7 +221,7 @@ func TestWayForQuestions(t *testing.T) {
 // unless they differ in how they are opened.
 func TestModernSessionsShare(t *testing.T) {
 	t.Parallel()
-	d := &fakeDialer{modern: true}
+	d, other := &fakeDialer{modern: true}, &fakeDialer{modern: true}
 	p := newPool(t, d, &pool.Server{}, pool.Options{})
 	tests := []struct {
 		o     pool.OpenParams
@@ -233,14 +233,15 @@ func TestModernSessionsShare(t *testing.T) {
 		{pool.OpenParams{Roots: json.RawMessage(`[]`)}, true},
 		{pool.OpenParams{Protocol: "2026-07-28"}, false},
 		{pool.OpenParams{ClientInfo: mcp.Implementation{Name: "me"}}, false},
+		{pool.OpenParams{Client: mcp.NewClient(other, mcp.Options{})}, false},
 	}
 	for _, tt := range tests {
 		if s := open(t, p, tt.o); s.Lease != tt.share {
 			t.Errorf("%+v: shares %v", tt.o, s.Lease)
 		}
 	}
-	if n := d.dials.Load(); n != 4 {
-		t.Errorf("%d dials", n)
+	if d.dials.Load() != 4 || other.dials.Load() != 1 {
+		t.Errorf("%d dials, %d of the caller's own", d.dials.Load(), other.dials.Load())
 	}
 }
 

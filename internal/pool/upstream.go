@@ -214,10 +214,13 @@ func (u *Upstream) unlock() {
 	u.mu.Unlock()
 	log := u.pool.opts.Logger
 	for _, c := range changes {
-		if c.Err != nil {
+		switch {
+		case c.To == NeedsAuthorization: // the error may hold a URL that is for the caller alone
+			log.Info("server wants a person's consent", "server", u.server.Name)
+		case c.Err != nil:
 			log.Warn("server connection failed", "server", u.server.Name, "from", c.From.String(), "to", c.To.String(), "error", c.Err)
-			continue
+		default:
+			log.Debug("server connection changed", "server", u.server.Name, "from", c.From.String(), "to", c.To.String())
 		}
-		log.Debug("server connection changed", "server", u.server.Name, "from", c.From.String(), "to", c.To.String())
 	}
 }

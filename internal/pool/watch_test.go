@@ -483,9 +483,9 @@ func TestAccess(t *testing.T) {
 	d := &fakeDialer{modern: true}
 	client := mcp.NewClient(d, mcp.Options{})
 	var seen []pool.Access
-	p := newPool(t, d, &pool.Server{ClientFor: func(a pool.Access) (*mcp.Client, error) {
+	p := newPool(t, d, &pool.Server{ClientFor: func(a pool.Access) *mcp.Client {
 		seen = append(seen, a)
-		return client, nil
+		return client
 	}}, pool.Options{})
 	for _, principal := range []string{"a", "b", "a"} {
 		u, err := p.Shared("s", principal)
