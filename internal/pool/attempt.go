@@ -82,7 +82,6 @@ func (u *Upstream) readyLocked(s *mcp.Session) {
 func (u *Upstream) failLocked(err error) {
 	u.failure = &Failure{Time: time.Now(), Err: err}
 	if needsAuthorization(err) { // it may be given at any time
-		u.retryAt = time.Time{}
 		u.setLocked(NeedsAuthorization, err)
 		return
 	}

@@ -22,9 +22,13 @@ import (
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
+	"github.com/mcpbridge/mcpbridge/test/peers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	peers.ServeIfChild()
+	goleak.VerifyTestMain(m)
+}
 
 // A fakeDialer opens transports whose answers are function fields, so that time
 // can be the test's own.
