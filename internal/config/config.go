@@ -21,6 +21,9 @@ type Config struct {
 	GRPC           GRPC
 	HTTP           HTTP
 	Admin          Admin
+	Auth           Auth
+	TLS            TLS
+	Principal      Principal
 	InsecureNoAuth bool // serve callers that are not authenticated, on any address
 	Log            Log
 	Shutdown       Shutdown

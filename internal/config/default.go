@@ -25,10 +25,14 @@ func Default() *Config {
 			Addr: defaultHTTPAddr, MaxBodyBytes: 4 * mib,
 			ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		},
-		Admin:    Admin{Addr: defaultAdminAddr},
-		Log:      Log{Format: LogAuto},
-		Shutdown: Shutdown{Grace: 25 * time.Second, Close: 5 * time.Second},
-		Calls:    Calls{DefaultTimeout: time.Minute, MaxTimeout: 15 * time.Minute},
+		Admin: Admin{Addr: defaultAdminAddr},
+		Auth: Auth{OIDC: OIDC{
+			PrincipalClaim: "sub", Algorithms: []string{"RS256", "ES256", "EdDSA"}, ClockSkew: time.Minute,
+		}},
+		Principal: Principal{Sessions: 32, ConnectRate: 5, ConnectBurst: 10, Calls: 64, Bytes: 64 * mib},
+		Log:       Log{Format: LogAuto},
+		Shutdown:  Shutdown{Grace: 25 * time.Second, Close: 5 * time.Second},
+		Calls:     Calls{DefaultTimeout: time.Minute, MaxTimeout: 15 * time.Minute},
 		Connect: Connect{
 			Timeout: 30 * time.Second, ProbeTimeout: 10 * time.Second,
 			Backoff: Backoff{Base: 500 * time.Millisecond, Multiplier: 2, Max: time.Minute},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -102,6 +103,45 @@ func origins(dst *[]string) value {
 		}
 		return nil
 	})
+}
+
+// choices is a list of some of the choices.
+func choices(dst *[]string, all ...string) value {
+	return texts(dst, func(text string) error {
+		if !slices.Contains(all, text) {
+			return errors.New("is none of " + strings.Join(all, ", "))
+		}
+		return nil
+	})
+}
+
+// secrets is a list of texts that are not printed.
+type secrets struct{ dst *[]Secret }
+
+func (v secrets) assign(n node) error {
+	texts, err := n.texts()
+	if err != nil {
+		return err
+	}
+	parsed := make([]Secret, 0, len(texts))
+	for _, text := range texts {
+		parsed = append(parsed, NewSecret(strings.TrimSpace(text)))
+	}
+	*v.dst = parsed
+	return nil
+}
+
+func (v secrets) check() error {
+	for i, secret := range *v.dst {
+		if secret.Reveal() == "" {
+			return fmt.Errorf("item %d is empty; leave it out", i+1)
+		}
+	}
+	return nil
+}
+
+func (v secrets) String() string {
+	return "[" + strings.Join(slices.Repeat([]string{redacted}, len(*v.dst)), ", ") + "]"
 }
 
 func texts(dst *[]string, rule func(string) error) value {

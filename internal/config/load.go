@@ -117,6 +117,9 @@ func (l *loader) finish() (*Config, error) {
 	if err := l.problems.orNil(); err != nil {
 		return nil, err
 	}
+	for _, p := range l.cfg.warnings() {
+		l.warn(p.Key, l.origin(p.Key), p.Message)
+	}
 	l.cfg.inherit()
 	return l.cfg, nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,17 @@ func TestLoadPrecedence(t *testing.T) {
 	}
 }
 
+// lineOf returns the number of the line of the file that begins with text.
+func lineOf(t *testing.T, path, text string) int {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, _ := strings.Cut("\n"+string(data), "\n"+text)
+	return strings.Count(before, "\n") + 1
+}
+
 func TestLoadEveryKeyOfTheFile(t *testing.T) {
 	t.Parallel()
 	cfg := load(t, []string{"--config", "testdata/full.yaml"}, nil)
@@ -123,7 +135,20 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 			AllowedOrigins: []string{"https://app.example.com"}, MaxBodyBytes: 512 * kib,
 			ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, IdleTimeout: 90 * time.Second,
 		},
-		Admin:          Admin{Addr: "localhost:8001", PProf: true},
+		Admin: Admin{Addr: "localhost:8001", PProf: true},
+		Auth: Auth{
+			Methods:   []string{AuthPreshared, AuthOIDC, AuthMTLS},
+			Preshared: Preshared{TokensFile: filepath.Join(folder, "tokens"), Tokens: []Secret{NewSecret("billing 0123456789abcdef0123456789abcdef")}},
+			OIDC: OIDC{
+				Issuer: "https://issuer.example.com", Audiences: []string{"mcpbridge"}, PrincipalClaim: "oid",
+				Algorithms: []string{"ES256"}, ClockSkew: 2 * time.Second,
+			},
+		},
+		TLS: TLS{
+			CertFile: filepath.Join(folder, "cert.pem"), KeyFile: "/etc/key.pem",
+			ClientCAFile: filepath.Join(folder, "ca.pem"), RequireClientCert: true,
+		},
+		Principal:      Principal{Sessions: 2, ConnectRate: 0.5, ConnectBurst: 3, Calls: 4, Bytes: mib},
 		InsecureNoAuth: true,
 		Log:            Log{Level: slog.LevelDebug, Format: LogJSON},
 		Shutdown:       Shutdown{PreStop: time.Second, Grace: 2 * time.Second, Close: 3 * time.Second},
@@ -161,8 +186,14 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 				Type: TypeHTTP, URL: NewSecret("https://own.example.com/mcp"),
 				Protocol: "2025-06-18", Shared: true, Timeout: 5 * time.Second, IdleTimeout: 9 * time.Second,
 				MaxMessageBytes: 2 * mib, Baggage: true,
+				Allow:      []string{"preshared:billing", "claim:groups=finance"},
+				AllowTools: []string{"get_*", "delete_* for claim:groups=admins"}, DenyTools: []string{"get_secret"},
 			},
 		},
+		Warnings: []Problem{{
+			Key: "insecure_no_auth", Source: "testdata/full.yaml:" + strconv.Itoa(lineOf(t, "testdata/full.yaml", "insecure_no_auth")),
+			Message: "does not let strangers call: auth.methods holds; remove it",
+		}},
 	}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("Load() = %+v\nwant %+v", cfg, want)

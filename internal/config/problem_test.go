@@ -131,11 +131,59 @@ func TestLoadProblemsOfSettings(t *testing.T) {
 			env:  []string{"MCPBRIDGE_ADMIN_ADDR=10.0.0.1:8081"},
 			want: []string{
 				`c.yaml:1: http.addr: "0.0.0.0:8080" can be reached from other machines, and callers are not authenticated; ` +
-					`listen on 127.0.0.1, or set insecure_no_auth to let anybody use every server`,
+					`listen on 127.0.0.1, set auth.methods, or set insecure_no_auth to let anybody use every server`,
 				`--grpc-addr: grpc.addr: ":9090" can be reached from other machines, and callers are not authenticated; ` +
-					`listen on 127.0.0.1, or set insecure_no_auth to let anybody use every server`,
+					`listen on 127.0.0.1, set auth.methods, or set insecure_no_auth to let anybody use every server`,
 				`MCPBRIDGE_ADMIN_ADDR: admin.addr: "10.0.0.1:8081" can be reached from other machines, and callers are not authenticated; ` +
-					`listen on 127.0.0.1, or set insecure_no_auth to let anybody use every server`,
+					`listen on 127.0.0.1, set auth.methods, or set insecure_no_auth to let anybody use every server`,
+			},
+		},
+		"profiles for everybody": {
+			yaml: "auth: {methods: preshared, preshared: {tokens_file: tokens}}\nadmin: {addr: 0.0.0.0:8081, pprof: true}\n",
+			want: []string{
+				`c.yaml:2: admin.pprof: "0.0.0.0:8081" can be reached from other machines, and profiles are for the operator alone; ` +
+					`listen on 127.0.0.1`,
+			},
+		},
+		"methods without what they need": {
+			yaml: "auth: {methods: [preshared, oidc, mtls, none]}\n",
+			want: []string{
+				`c.yaml:1: auth.methods: has none among others; remove it or them`,
+				`auth.preshared.tokens_file: is missing, and so is auth.preshared.tokens; nobody could call`,
+				`auth.oidc.issuer: is missing; write the URL of the issuer`,
+				`auth.oidc.audiences: is missing; a token that the issuer made for another service would be good here`,
+				`tls.client_ca_file: is missing; auth.methods has mtls`,
+			},
+		},
+		"what methods need without them": {
+			yaml: "auth: {preshared: {tokens_file: tokens, tokens: [a b]}, oidc: {issuer: 'https://a.example.com'}}\n" +
+				"tls: {cert_file: c, client_ca_file: ca}\n",
+			want: []string{
+				`c.yaml:1: auth.preshared.tokens_file: is not used: add preshared to auth.methods`,
+				`c.yaml:1: auth.preshared.tokens: is not used: add preshared to auth.methods`,
+				`c.yaml:1: auth.oidc.issuer: is not used: add oidc to auth.methods`,
+				`tls: has one of cert_file and key_file; write the other`,
+			},
+		},
+		"TLS that does not fit together": {
+			yaml: "tls: {require_client_cert: true}\n",
+			want: []string{`c.yaml:1: tls.require_client_cert: needs tls.client_ca_file`},
+		},
+		"wrong values of auth": {
+			yaml: "auth:\n  methods: [basic]\n  preshared: {tokens: ['']}\n" +
+				"  oidc: {issuer: 'http://a.example.com', algorithms: [none, HS256, RS256], clock_skew: -1s}\n" +
+				"principal: {calls: 0, connect_rate: 0}\n",
+			want: []string{
+				`c.yaml:2: auth.methods: "basic" is none of none, preshared, oidc, mtls`,
+				`c.yaml:3: auth.preshared.tokens: item 1 is empty; leave it out`,
+				`c.yaml:3: auth.preshared.tokens: is not used: add preshared to auth.methods`,
+				`c.yaml:4: auth.oidc.issuer: has to begin with https://, or anybody on the way could make up keys`,
+				`c.yaml:4: auth.oidc.issuer: is not used: add oidc to auth.methods`,
+				`c.yaml:4: auth.oidc.algorithms: "none" is none of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`,
+				`c.yaml:4: auth.oidc.algorithms: "HS256" is none of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`,
+				`c.yaml:4: auth.oidc.clock_skew: -1s is too small; write 0s or more`,
+				`c.yaml:5: principal.calls: 0 is too small; write 1 or more`,
+				`c.yaml:5: principal.connect_rate: 0 is too small; write 0.001 or more`,
 			},
 		},
 		"variables": {

@@ -27,6 +27,9 @@ type Server struct {
 	IdleTimeout     time.Duration // 0 is Idle.Stdio or Idle.HTTP
 	MaxMessageBytes int64         // 0 is Limits.MessageBytes
 	RepeatableTools []string      // tools whose calls may be sent twice
+	Allow           []string      // who may use it; none means everybody
+	AllowTools      []string      // tools that may be used; none means all
+	DenyTools       []string      // tools that may not
 	TraceContext    bool          // send traceparent and tracestate
 	Baggage         bool          // send baggage
 }

@@ -46,7 +46,8 @@ func (s setting) base() string {
 // settings returns every setting of c, in the order an operator reads them.
 func settings(c *Config) []setting {
 	return slices.Concat(
-		listenerSettings(c), processSettings(c), sessionSettings(c), limitSettings(c), policySettings(c))
+		listenerSettings(c), authSettings(c), processSettings(c), sessionSettings(c), principalSettings(c),
+		limitSettings(c), policySettings(c))
 }
 
 func listenerSettings(c *Config) []setting {
@@ -183,6 +184,13 @@ func serverSettings(s *Server) []setting {
 			help: "Largest message from it; 0 is `limits.message_bytes`, which is also the most."},
 		{key: "repeatable_tools", sep: listSep, value: names(&s.RepeatableTools),
 			help: "Tools that do no harm when they run twice, so that a call may be repeated after a lost connection."},
+		{key: "allow", sep: listSep, value: callers(&s.Allow),
+			help: "Who may use the server, as in `preshared:billing`, `oidc:https://issuer.example.com#*` or " +
+				"`claim:groups=finance`. To all others it does not exist. Empty: everybody may."},
+		{key: "allow_tools", sep: listSep, value: tools(&s.AllowTools),
+			help: "Tools that may be used, as in `get_*` or `delete_* for claim:groups=admins`. Empty: all."},
+		{key: "deny_tools", sep: listSep, value: tools(&s.DenyTools),
+			help: "Tools that may not be used, in the same form, whatever `allow_tools` says."},
 		{key: "trace_context", value: boolean(&s.TraceContext),
 			help: "Send it `traceparent` and `tracestate`."},
 		{key: "baggage", value: boolean(&s.Baggage),

@@ -14,6 +14,7 @@ func (c *Config) Validate() error { return c.problems().orNil() }
 func (c *Config) problems() Problems {
 	found := checkAll("", settings(c))
 	found = append(found, c.checkReach()...)
+	found = append(found, c.checkAuth()...)
 	found = append(found, c.checkClash()...)
 	found = append(found, c.checkOrder()...)
 	for _, name := range slices.Sorted(maps.Keys(c.Servers)) {
@@ -64,17 +65,25 @@ func (c *Config) local() bool {
 }
 
 // checkReach refuses to serve strangers by accident: a caller can have anything
-// done that the configured servers do, with the operator's credentials.
+// done that the configured servers do, with the operator's credentials. The admin
+// listener asks nobody, but for profiles it shows only numbers.
 func (c *Config) checkReach() Problems {
 	if c.InsecureNoAuth {
 		return nil
 	}
 	var found Problems
+	if c.Auth.Enabled() {
+		if c.Admin.PProf && !c.Admin.Addr.Local() {
+			found = append(found, Problem{Key: "admin.pprof", Message: fmt.Sprintf(
+				"%q can be reached from other machines, and profiles are for the operator alone; listen on 127.0.0.1", c.Admin.Addr)})
+		}
+		return found
+	}
 	for _, l := range c.listeners() {
 		if !l.addr.Local() && addrRule(l.addr, true)(l.addr) == nil {
 			found = append(found, Problem{Key: l.key, Message: fmt.Sprintf(
 				"%q can be reached from other machines, and callers are not authenticated; "+
-					"listen on 127.0.0.1, or set insecure_no_auth to let anybody use every server", l.addr)})
+					"listen on 127.0.0.1, set auth.methods, or set insecure_no_auth to let anybody use every server", l.addr)})
 		}
 	}
 	return found

@@ -38,6 +38,7 @@ func (c *Config) checkServer(name string) Problems {
 	if s.Stateful && s.Shared {
 		add("shared", "a stateful server cannot be shared: callers would see each other's state; remove one of the two")
 	}
+	c.checkAccess(s, add)
 	switch s.Type {
 	case "":
 		add("", s.typeless())

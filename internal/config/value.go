@@ -69,11 +69,15 @@ func choice(dst *string, choices ...string) value {
 		}
 		return fmt.Errorf("%q is none of %s", text, strings.Join(choices, ", "))
 	}
-	parse := func(text string) (string, error) { return text, nil }
-	return single[string]{dst, parse, asIs, rule}
+	return single[string]{dst, verbatim, asIs, rule}
 }
 
 func asIs(text string) string { return text }
+
+func verbatim(text string) (string, error) { return text, nil }
+
+// text is any text.
+func text(dst *string) value { return single[string]{dst, verbatim, asIs, nil} }
 
 // address is a listener; usual is what a message proposes.
 func address(dst *Addr, usual Addr, unix bool) value {
