@@ -5,6 +5,8 @@ import "github.com/mcpbridge/mcpbridge/internal/mcp"
 // A Live is an open session of an upstream.
 type Live struct {
 	*mcp.Session
+	// Server is whose session it is.
+	Server *Server
 	// Generation numbers it among all sessions of the pool.
 	Generation int64
 

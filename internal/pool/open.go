@@ -106,10 +106,13 @@ func (p *Pool) enroll(s *Session, client *mcp.Client, profile mcp.Profile) error
 		return ErrClosed
 	case len(p.sessions) >= p.opts.MaxSessions:
 		return &QuotaError{Limit: "sessions.max", Max: p.opts.MaxSessions}
+	case p.opts.MaxPrincipalSessions > 0 && p.owned[s.Principal] >= p.opts.MaxPrincipalSessions:
+		return &QuotaError{Limit: "principal.sessions", Max: p.opts.MaxPrincipalSessions}
 	}
+	p.sessions[s.ID] = s
+	p.owned[s.Principal]++
 	if s.Lease {
 		s.access = s.server.access(s.access)
-		p.sessions[s.ID] = s
 		return nil
 	}
 	profile.Capabilities = s.capabilities
@@ -128,7 +131,6 @@ func (p *Pool) enroll(s *Session, client *mcp.Client, profile mcp.Profile) error
 	if s.asks() {
 		own.amend(&s.interest, func() bool { s.interest.standing = true; return true })
 	}
-	p.sessions[s.ID] = s
 	return nil
 }
 
@@ -140,7 +142,13 @@ func (p *Pool) remove(s *Session) {
 }
 
 func (p *Pool) removeLocked(s *Session) {
+	if _, ok := p.sessions[s.ID]; !ok {
+		return
+	}
 	delete(p.sessions, s.ID)
+	if p.owned[s.Principal]--; p.owned[s.Principal] == 0 {
+		delete(p.owned, s.Principal)
+	}
 	if s.own != nil {
 		delete(p.upstreams, s.own.key)
 		s.own.shut(&NotFoundError{Kind: "session", Name: s.ID})

@@ -27,6 +27,9 @@ type Options struct {
 	CloseTimeout time.Duration
 	// MaxSessions bounds the sessions that callers have open. Default 2,000.
 	MaxSessions int
+	// MaxPrincipalSessions bounds those of one principal. 0: only MaxSessions
+	// does.
+	MaxPrincipalSessions int
 	// MaxChildren bounds the child processes. Default 64.
 	MaxChildren int
 	// SessionIdle is how long a caller's session may go unused, unless the
@@ -84,7 +87,9 @@ type Pool struct {
 	mu        sync.Mutex
 	upstreams map[Key]*Upstream
 	sessions  map[string]*Session
-	expired   map[string]tombstone
+	// owned counts the sessions of each principal.
+	owned   map[string]int
+	expired map[string]tombstone
 	// free are the upstreams of their own that no call has at the moment, the
 	// last used last. Their keys have no Slot.
 	free map[Key][]*Upstream
@@ -102,6 +107,7 @@ func New(servers []*Server, o Options) *Pool {
 		servers:   make(map[string]*Server, len(servers)),
 		upstreams: make(map[Key]*Upstream),
 		sessions:  make(map[string]*Session),
+		owned:     make(map[string]int),
 		expired:   make(map[string]tombstone),
 		free:      make(map[Key][]*Upstream),
 	}

@@ -42,6 +42,11 @@ func (s *Service) do(ctx context.Context, c call, fn func(context.Context, *pool
 	if err != nil {
 		return pool.Outcome{}, err
 	}
+	if c.tool != "" {
+		if err := s.allowTool(ctx, target.Server(), c.tool); err != nil {
+			return pool.Outcome{}, err
+		}
+	}
 	ctx, cancel, err := s.limit(ctx, c.timeout, preset)
 	if err != nil {
 		return pool.Outcome{}, err

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -20,7 +21,7 @@ func (s *Service) GetServer(ctx context.Context, req *mcpbridgev1.GetServerReque
 	if !ok || name == "" {
 		return nil, &fieldError{Field: "name", Problem: `must be "servers/{server}"`}
 	}
-	server, err := s.server(name)
+	server, err := s.server(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,8 @@ func (s *Service) GetServer(ctx context.Context, req *mcpbridgev1.GetServerReque
 
 // ListServers implements McpServiceServer.
 func (s *Service) ListServers(ctx context.Context, req *mcpbridgev1.ListServersRequest) (*mcpbridgev1.ListServersResponse, error) {
-	page, next, err := paginate(s.pool.Servers(), req.GetPageSize(), req.GetPageToken(), func(p *pool.Server) string { return p.Name })
+	forbidden := func(server *pool.Server) bool { return !s.allowed(ctx, server) }
+	page, next, err := paginate(slices.DeleteFunc(s.pool.Servers(), forbidden), req.GetPageSize(), req.GetPageToken(), func(p *pool.Server) string { return p.Name })
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/auth"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
@@ -30,6 +31,9 @@ type Options struct {
 	Lists mcp.ListLimits
 	// Policy says which transports callers may bring. Nil: none.
 	Policy Policy
+	// Access says who may use which of the configured servers, by their names,
+	// and which of their tools. A server without an entry is for everybody.
+	Access map[string]*auth.Access
 	// Dial makes a dialer for a transport that a caller brought and the policy
 	// allows.
 	Dial func(CallerTransport) (transport.Dialer, error)

@@ -64,15 +64,15 @@ func (s *Service) openParams(ctx context.Context, req *mcpbridgev1.ConnectReques
 		}
 		p.ClientInfo = mcp.Implementation{Name: info.GetName(), Title: info.GetTitle(), Version: info.GetVersion()}
 	}
-	p.Server, err = s.peer(req)
+	p.Server, err = s.peer(ctx, req)
 	return p, err
 }
 
 // peer finds or makes what a Connect connects to.
-func (s *Service) peer(req *mcpbridgev1.ConnectRequest) (*pool.Server, error) {
+func (s *Service) peer(ctx context.Context, req *mcpbridgev1.ConnectRequest) (*pool.Server, error) {
 	switch peer := req.GetPeer().(type) {
 	case *mcpbridgev1.ConnectRequest_Server:
-		return s.server(strings.TrimPrefix(peer.Server, serverPrefix))
+		return s.server(ctx, strings.TrimPrefix(peer.Server, serverPrefix))
 	case *mcpbridgev1.ConnectRequest_Transport:
 		return s.callerServer(peer.Transport)
 	}

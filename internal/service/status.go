@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/auth"
 	"github.com/mcpbridge/mcpbridge/internal/convert"
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
@@ -66,6 +67,10 @@ type verdict struct {
 }
 
 func (v verdict) reasonName() string { return strings.TrimPrefix(v.reason.String(), "REASON_") }
+
+// StatusError returns the status that an RPC ends with for that error, as an
+// error. It is for those who stand before the interceptors.
+func StatusError(err error) error { return statusOf(err).Err() }
 
 // statusOf turns an error into a status. It is the only place that does; an
 // error that is a status already stays as it is.
@@ -138,7 +143,7 @@ func metadataOf(err error) map[string]string {
 // classify chooses code and reason. Kinds of errors are asked for from the
 // outside in: what we concluded before what the peer said.
 func classify(err error) verdict {
-	for _, ask := range []func(error) (verdict, bool){ownError, poolError, protocolError, transportError, upstreamError, connectError, contextError} {
+	for _, ask := range []func(error) (verdict, bool){ownError, callerError, poolError, protocolError, transportError, upstreamError, connectError, contextError} {
 		if v, ok := ask(err); ok {
 			return v
 		}
@@ -174,6 +179,45 @@ func ownError(err error) (verdict, bool) {
 	return verdict{}, false
 }
 
+// identityRetry is when a caller that could not be authenticated may try again,
+// at the earliest.
+const identityRetry = time.Second
+
+// callerError: it is not known who is calling, or the caller may not do this, or
+// not so much of it.
+func callerError(err error) (verdict, bool) {
+	var unauthenticated *auth.Error
+	var unavailable *auth.UnavailableError
+	var forbidden *toolForbiddenError
+	var quota *auth.QuotaError
+	switch {
+	case errors.As(err, &unauthenticated):
+		return verdict{
+			code: codes.Unauthenticated, reason: mcpbridgev1.Reason_REASON_UNAUTHENTICATED, message: unauthenticated.Error(),
+		}, true
+	case errors.As(err, &unavailable):
+		return verdict{
+			code: codes.Unavailable, reason: mcpbridgev1.Reason_REASON_UPSTREAM_UNREACHABLE,
+			message: "the issuer of the token cannot be reached", retry: max(unavailable.RetryAfter, identityRetry),
+		}, true
+	case errors.As(err, &forbidden):
+		return verdict{code: codes.PermissionDenied, reason: mcpbridgev1.Reason_REASON_PERMISSION_DENIED, message: forbidden.Error()}, true
+	case errors.As(err, &quota):
+		return exceeded(quota.Limit, quota.Error(), quota.RetryAfter), true
+	}
+	return verdict{}, false
+}
+
+// exceeded: the caller, or all of them, are at a limit.
+func exceeded(limit, message string, retry time.Duration) verdict {
+	return verdict{
+		code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_QUOTA_EXCEEDED, message: message, retry: retry,
+		details: []protoadapt.MessageV1{&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{
+			{Subject: limit, Description: message},
+		}}},
+	}
+}
+
 // poolError: there is no session for the call.
 func poolError(err error) (verdict, bool) {
 	var missing *pool.NotFoundError
@@ -197,12 +241,7 @@ func poolError(err error) (verdict, bool) {
 			message: "the server has lost the session and what it kept for it; connect again",
 		}, true
 	case errors.As(err, &quota):
-		return verdict{
-			code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_QUOTA_EXCEEDED, message: quota.Error(), retry: time.Second,
-			details: []protoadapt.MessageV1{&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{
-				{Subject: quota.Limit, Description: quota.Error()},
-			}}},
-		}, true
+		return exceeded(quota.Limit, quota.Error(), time.Second), true
 	case errors.Is(err, pool.ErrClosed):
 		return verdict{code: codes.Unavailable, reason: mcpbridgev1.Reason_REASON_DRAINING, message: pool.ErrClosed.Error(), retry: time.Second}, true
 	}

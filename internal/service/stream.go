@@ -33,6 +33,10 @@ func (s *Service) CallToolStream(req *mcpbridgev1.CallToolStreamRequest, stream 
 	if err != nil {
 		return err
 	}
+	// Before the stream begins, so that it is the RPC that is refused.
+	if err := s.allowTool(stream.Context(), target.Server(), req.GetName()); err != nil {
+		return err
+	}
 	status := target.Status()
 	ready := &mcpbridgev1.Ready{State: stateOf(status.State), Generation: status.Generation}
 	if err := stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Ready{Ready: ready}}); err != nil {

@@ -25,13 +25,17 @@ func (s *Service) target(ctx context.Context, name string) (pool.Target, time.Du
 		if err != nil {
 			return nil, 0, err
 		}
+		// What a caller may use can change while it has a session.
+		if !s.allowed(ctx, session.Server()) {
+			return nil, 0, &pool.NotFoundError{Kind: "server", Name: session.Server().Name}
+		}
 		if session.CallTimeout > 0 {
 			return session, session.CallTimeout, nil
 		}
 		return session, session.Server().CallTimeout, nil
 	}
 	if server, ok := strings.CutPrefix(name, serverPrefix); ok && server != "" {
-		configured, err := s.server(server)
+		configured, err := s.server(ctx, server)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -48,14 +52,18 @@ func (s *Service) target(ctx context.Context, name string) (pool.Target, time.Du
 }
 
 // server finds a configured server by what stands behind "servers/". The name
-// comes as it is; from a URL it may still have reserved characters escaped.
-func (s *Service) server(name string) (*pool.Server, error) {
+// comes as it is; from a URL it may still have reserved characters escaped. A
+// server that the caller may not use is not found, as one that does not exist.
+func (s *Service) server(ctx context.Context, name string) (*pool.Server, error) {
 	server, err := s.pool.Server(name)
-	if err == nil {
+	if err == nil && s.allowed(ctx, server) {
 		return server, nil
 	}
 	if unescaped, bad := url.PathUnescape(name); bad == nil && unescaped != name {
-		return s.pool.Server(unescaped)
+		if server, err = s.pool.Server(unescaped); err == nil && s.allowed(ctx, server) {
+			return server, nil
+		}
+		name = unescaped
 	}
-	return nil, err
+	return nil, &pool.NotFoundError{Kind: "server", Name: name}
 }
