@@ -42,6 +42,12 @@ type Options struct {
 	StreamInterceptors []grpc.StreamServerInterceptor
 	StatsHandlers      []stats.Handler
 
+	// Authenticate returns a context that says who has sent the request, or why
+	// nobody is believed to have: a status. It is asked before anything else of
+	// a request to the API is looked at; the pages and preflights of browsers
+	// are for everybody. Nil: the interceptors see to it.
+	Authenticate func(ctx context.Context, r *http.Request) (context.Context, error)
+
 	// OpenAPI is served at /openapi.json. Nil: there is no such page.
 	OpenAPI []byte
 	// Version of the program, shown on the page at /.
@@ -193,13 +199,21 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 
 // serveAPI answers a request with an RPC.
 func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel, err := withRequestTimeout(r)
+	x := &exchange{request: r}
+	ctx := x.context(r.Context())
+	if g.opts.Authenticate != nil {
+		var err error
+		if ctx, err = g.opts.Authenticate(ctx, r); err != nil {
+			g.fail(w, err)
+			return
+		}
+	}
+	ctx, cancel, err := withRequestTimeout(ctx, r)
 	if err != nil {
 		g.fail(w, err)
 		return
 	}
 	defer cancel()
-	x := &exchange{request: r}
 	defer x.wait()
-	g.mux.ServeHTTP(w, r.WithContext(x.context(ctx)))
+	g.mux.ServeHTTP(w, r.WithContext(ctx))
 }
