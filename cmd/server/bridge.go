@@ -26,6 +26,7 @@ type bridge struct {
 	log *slog.Logger
 
 	telemetry   *telemetry.Telemetry
+	callers     *callers
 	upstreams   *upstreams
 	pool        *pool.Pool
 	interceptor *service.Interceptor
@@ -72,18 +73,21 @@ func newBridge(ctx context.Context, cfg *config.Config, log *slog.Logger) (b *br
 	if b.upstreams, err = newUpstreams(cfg, b.telemetry, log); err != nil {
 		return nil, err
 	}
-	b.health = newHealthState(b.upstreams.servers)
+	if b.callers, err = newCallers(cfg, log); err != nil {
+		return nil, err
+	}
+	b.health = newHealthState(b.upstreams.servers, b.callers.access)
 	b.pool = pool.New(b.upstreams.servers, poolOptions(cfg, log, b.health.onChange))
-	svc := service.New(b.pool, serviceOptions(cfg, log, b.upstreams))
+	svc := service.New(b.pool, serviceOptions(cfg, log, b.upstreams, b.callers))
 	b.interceptor = service.NewInterceptor(log)
 
 	trace := newTrace(b.telemetry)
-	b.grpc = newGRPC(cfg, trace, b.interceptor, svc, b.health)
-	rest, err := gateway.New(gatewayOptions(cfg, log, b.telemetry, trace, b.interceptor, svc))
+	b.grpc = newGRPC(cfg, trace, b.interceptor, b.callers, svc, b.health)
+	rest, err := gateway.New(gatewayOptions(cfg, log, b.telemetry, trace, b.interceptor, b.callers, svc))
 	if err != nil {
 		return nil, fmt.Errorf("REST gateway: %w", err)
 	}
-	b.rest = newREST(cfg, log, rest)
+	b.rest = newREST(cfg, log, b.callers, rest)
 	b.admin = newAdmin(cfg, log, b.telemetry, b.health)
 	b.listeners, err = listen(cfg)
 	return b, err
@@ -98,6 +102,7 @@ func (b *bridge) run(ctx context.Context) error {
 	group.Go(func() error { return serveHTTP(b.rest, b.listeners.rest) })
 	group.Go(func() error { return serveHTTP(b.admin, b.listeners.admin) })
 	group.Go(func() error { b.pool.Run(background); return nil })
+	group.Go(func() error { b.callers.run(background); return nil })
 	b.health.ready()
 
 	select {

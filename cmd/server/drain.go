@@ -95,6 +95,9 @@ func (b *bridge) closeParts(ctx context.Context) error {
 	if b.upstreams != nil {
 		b.upstreams.Close()
 	}
+	if b.callers != nil {
+		b.callers.close()
+	}
 	if b.telemetry != nil {
 		bounded, cancel := context.WithTimeout(ctx, flushTimeout)
 		errs = append(errs, b.telemetry.Shutdown(bounded))

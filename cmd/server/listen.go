@@ -38,7 +38,12 @@ func (l listeners) close() {
 
 // serveHTTP serves until the server is shut down, which is no error.
 func serveHTTP(s *http.Server, l net.Listener) error {
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := s.Serve
+	if s.TLSConfig != nil {
+		// The certificate is in the configuration.
+		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
+	}
+	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("listener %s: %w", l.Addr(), err)
 	}
 	return nil

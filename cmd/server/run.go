@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -40,6 +41,9 @@ func run(ctx context.Context, args []string) error {
 func check(args []string) error {
 	cfg, err := config.Load(args, os.Environ(), os.Stdout)
 	if err != nil {
+		return err
+	}
+	if _, err := newCallers(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	for _, w := range cfg.Warnings {

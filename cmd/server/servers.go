@@ -10,10 +10,14 @@ import (
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
 
 	"github.com/mcpbridge/mcpbridge/gen"
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
@@ -39,12 +43,20 @@ const (
 	streamWorkers = 64
 )
 
-func newGRPC(cfg *config.Config, trace stats.Handler, i *service.Interceptor, svc *service.Service, h *healthState) *grpc.Server {
+func newGRPC(
+	cfg *config.Config, trace stats.Handler, i *service.Interceptor, who *callers, svc *service.Service, h *healthState,
+) *grpc.Server {
+	security := insecure.NewCredentials()
+	if tls := who.tlsConfig("h2"); tls != nil {
+		security = credentials.NewTLS(tls)
+	}
 	s := grpc.NewServer(
+		grpc.Creds(security),
 		grpc.StatsHandler(trace),
 		grpc.NumStreamWorkers(streamWorkers),
-		grpc.UnaryInterceptor(i.Unary),
-		grpc.StreamInterceptor(i.Stream),
+		grpc.ChainUnaryInterceptor(who.unary(i)...),
+		grpc.ChainStreamInterceptor(who.stream(i)...),
+		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.MaxRecvMsgSize(int(cfg.GRPC.MaxRecvBytes)),
 		grpc.MaxSendMsgSize(int(cfg.GRPC.MaxSendBytes)),
 		grpc.MaxConcurrentStreams(uint32(cfg.GRPC.MaxConcurrentStreams)), //nolint:gosec // the configuration is checked
@@ -56,11 +68,18 @@ func newGRPC(cfg *config.Config, trace stats.Handler, i *service.Interceptor, sv
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 	)
 	mcpbridgev1.RegisterMcpServiceServer(s, svc)
-	healthv1.RegisterHealthServer(s, h.server)
+	healthv1.RegisterHealthServer(s, healthService{Server: h.server, state: h})
 	if cfg.GRPC.Reflection {
 		reflection.Register(s)
 	}
 	return s
+}
+
+// unknownMethod answers calls of methods that do not exist. With it, interceptors
+// stand before those too: a stranger learns nothing of what there is.
+func unknownMethod(_ any, stream grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	return status.Errorf(codes.Unimplemented, "there is no method %.256q", method)
 }
 
 // newTrace makes the span and the measurement of each RPC, however it comes in.
@@ -77,12 +96,13 @@ func newTrace(t *telemetry.Telemetry) stats.Handler {
 
 func gatewayOptions(
 	cfg *config.Config, log *slog.Logger, t *telemetry.Telemetry, trace stats.Handler,
-	i *service.Interceptor, svc *service.Service,
+	i *service.Interceptor, who *callers, svc *service.Service,
 ) gateway.Options {
 	return gateway.Options{
 		Service:            svc,
-		UnaryInterceptors:  []grpc.UnaryServerInterceptor{i.Unary},
-		StreamInterceptors: []grpc.StreamServerInterceptor{i.Stream},
+		UnaryInterceptors:  who.unary(i),
+		StreamInterceptors: who.stream(i),
+		Authenticate:       who.authenticateHTTP(),
 		StatsHandlers:      []stats.Handler{trace},
 		Version:            version(),
 		MaxJSONDepth:       cfg.Limits.JSONDepth,
@@ -97,9 +117,10 @@ func gatewayOptions(
 	}
 }
 
-func newREST(cfg *config.Config, log *slog.Logger, h http.Handler) *http.Server {
+func newREST(cfg *config.Config, log *slog.Logger, who *callers, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
+		TLSConfig:         who.tlsConfig("h2", "http/1.1"),
 		ReadHeaderTimeout: cfg.HTTP.ReadHeaderTimeout,
 		ReadTimeout:       cfg.HTTP.ReadTimeout,
 		IdleTimeout:       cfg.HTTP.IdleTimeout,
@@ -142,8 +163,13 @@ func say(w http.ResponseWriter, status int, text string) {
 }
 
 func poolOptions(cfg *config.Config, log *slog.Logger, onChange func(pool.Change)) pool.Options {
+	perPrincipal := 0
+	if cfg.Auth.Enabled() {
+		perPrincipal = cfg.Principal.Sessions
+	}
 	return pool.Options{
-		ConnectTimeout: cfg.Connect.Timeout,
+		MaxPrincipalSessions: perPrincipal,
+		ConnectTimeout:       cfg.Connect.Timeout,
 		Backoff: pool.Backoff{
 			Base: cfg.Connect.Backoff.Base, Multiplier: cfg.Connect.Backoff.Multiplier, Max: cfg.Connect.Backoff.Max,
 		},
@@ -155,7 +181,7 @@ func poolOptions(cfg *config.Config, log *slog.Logger, onChange func(pool.Change
 	}
 }
 
-func serviceOptions(cfg *config.Config, log *slog.Logger, u *upstreams) service.Options {
+func serviceOptions(cfg *config.Config, log *slog.Logger, u *upstreams, who *callers) service.Options {
 	return service.Options{
 		CallTimeout:    cfg.Calls.DefaultTimeout,
 		MaxCallTimeout: cfg.Calls.MaxTimeout,
@@ -165,6 +191,7 @@ func serviceOptions(cfg *config.Config, log *slog.Logger, u *upstreams) service.
 			Pages: cfg.Limits.ListPages, Items: cfg.Limits.ListItems, Bytes: int(cfg.Limits.ListBytes),
 		},
 		Policy: cfg.Policy,
+		Access: who.access,
 		Dial:   u.callerDialer,
 		Client: u.clientOptions(config.DefaultServer(), log),
 		Logger: log,
@@ -177,15 +204,19 @@ func (b *bridge) announce() {
 	for _, w := range b.cfg.Warnings {
 		b.log.Warn("configuration", "key", w.Key, "source", w.Source, "warning", w.Message)
 	}
-	if b.cfg.InsecureNoAuth {
+	if b.cfg.InsecureNoAuth && !b.cfg.Auth.Enabled() {
 		b.log.Warn("callers are not authenticated (insecure_no_auth)")
 	}
 	names := make([]string, len(b.upstreams.servers))
 	for i, s := range b.upstreams.servers {
 		names[i] = s.Name
 	}
+	scheme := "http://"
+	if b.callers.tls != nil {
+		scheme = "https://"
+	}
 	b.log.Info("serving", "version", version(), "grpc", b.listeners.grpc.Addr().String(),
-		"rest", "http://"+b.listeners.rest.Addr().String(), "admin", "http://"+b.listeners.admin.Addr().String(), "servers", names)
+		"rest", scheme+b.listeners.rest.Addr().String(), "admin", "http://"+b.listeners.admin.Addr().String(), "servers", names)
 }
 
 // logJSON decides for JSON, unless a person reads along.
