@@ -53,10 +53,18 @@ func (a *Authenticator) byToken(ctx context.Context, token string) (*Principal, 
 			return p, nil
 		}
 	}
-	if a.OIDC != nil && strings.Count(token, ".") == 2 {
+	if a.OIDC != nil && isJWT(token) {
 		return a.OIDC.verify(ctx, token)
 	}
 	return nil, &Error{Problem: "the token is not known; send " + a.wanted()}
+}
+
+// isJWT reports whether the token has the compact form of a JWT, the only one
+// there is for a bearer token (RFC 7519, section 3).
+func isJWT(token string) bool {
+	return strings.Count(token, ".") == 2 && !strings.ContainsFunc(token, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-' && r != '_' && r != '.'
+	})
 }
 
 // wanted says what a caller can do.
