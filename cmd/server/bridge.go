@@ -58,23 +58,27 @@ func serve(ctx context.Context, args []string) error {
 	return b.run(ctx)
 }
 
-// newBridge builds the parts from the inside out. When one cannot be built,
-// those before it are closed again.
-func newBridge(ctx context.Context, cfg *config.Config, log *slog.Logger) (b *bridge, err error) {
-	b = &bridge{cfg: cfg, log: log}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, b.closeParts(context.WithoutCancel(ctx)))
-		}
-	}()
-	if b.telemetry, err = telemetry.Start(ctx, version()); err != nil {
-		return nil, err
+// newBridge builds a bridge. When a part cannot be built, those before it are
+// closed again.
+func newBridge(ctx context.Context, cfg *config.Config, log *slog.Logger) (*bridge, error) {
+	b := &bridge{cfg: cfg, log: log}
+	if err := b.build(ctx); err != nil {
+		return nil, errors.Join(err, b.closeParts(context.WithoutCancel(ctx)))
 	}
-	if b.upstreams, err = newUpstreams(cfg, b.telemetry, log); err != nil {
-		return nil, err
+	return b, nil
+}
+
+// build builds the parts from the inside out.
+func (b *bridge) build(ctx context.Context) (err error) {
+	cfg, log := b.cfg, b.log
+	if b.telemetry, err = telemetry.Start(ctx, version()); err != nil {
+		return err
 	}
 	if b.callers, err = newCallers(cfg, log); err != nil {
-		return nil, err
+		return err
+	}
+	if b.upstreams, err = newUpstreams(cfg, b.telemetry, log); err != nil {
+		return err
 	}
 	b.health = newHealthState(b.upstreams.servers, b.callers.access)
 	b.pool = pool.New(b.upstreams.servers, poolOptions(cfg, log, b.health.onChange))
@@ -85,12 +89,12 @@ func newBridge(ctx context.Context, cfg *config.Config, log *slog.Logger) (b *br
 	b.grpc = newGRPC(cfg, trace, b.interceptor, b.callers, svc, b.health)
 	rest, err := gateway.New(gatewayOptions(cfg, log, b.telemetry, trace, b.interceptor, b.callers, svc))
 	if err != nil {
-		return nil, fmt.Errorf("REST gateway: %w", err)
+		return fmt.Errorf("REST gateway: %w", err)
 	}
 	b.rest = newREST(cfg, log, b.callers, rest)
 	b.admin = newAdmin(cfg, log, b.telemetry, b.health)
 	b.listeners, err = listen(cfg)
-	return b, err
+	return err
 }
 
 // run serves until ctx ends, and then stops in the order of docs/architecture.md.
