@@ -2,15 +2,8 @@ package tlsfile
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,81 +14,20 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/mcpbridge/mcpbridge/test/certs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// An authority makes certificates.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	key := newKey(t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: rand.Text()}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &authority{certificate: certificate, key: key}
-}
-
-// issue returns a certificate and its key in PEM.
-func (a *authority) issue(t *testing.T, serial int64, expires time.Duration) (certificate, key []byte) {
-	t.Helper()
-	own := newKey(t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(expires),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, own.Public(), a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(own)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return encode("CERTIFICATE", der), encode("PRIVATE KEY", pkcs8)
-}
-
-func (a *authority) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.certificate)
-	return pool
-}
-
-func encode(kind string, der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-}
-
 // newSource returns a source and what replaces its server's certificate.
-func newSource(t *testing.T, a *authority, o Options) (*Source, func(serial int64)) {
+func newSource(t *testing.T, a *certs.Authority, o Options) (*Source, func(serial int64)) {
 	t.Helper()
 	dir := t.TempDir()
 	o.CertFile, o.KeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	replace := func(serial int64) {
 		t.Helper()
-		certificate, key := a.issue(t, serial, time.Hour)
+		certificate, key := a.Issue(t, certs.Leaf{Serial: serial})
 		write(t, o.CertFile, certificate)
 		write(t, o.KeyFile, key)
 	}
@@ -151,13 +83,13 @@ func call(address string, config *tls.Config) (tls.ConnectionState, error) {
 // connections come in: none fails, and the last one is in use in the end.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := certs.New(t)
 	source, replace := newSource(t, ca, Options{})
 	if err := source.Load(); err != nil {
 		t.Fatal(err)
 	}
 	address := serve(t, source.Config("h2"))
-	client := &tls.Config{RootCAs: ca.pool(), ServerName: "localhost", NextProtos: []string{"h2"}}
+	client := &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost", NextProtos: []string{"h2"}}
 	var done atomic.Bool
 	var calls atomic.Int64
 	var callers sync.WaitGroup
@@ -191,20 +123,20 @@ func TestReloadUnderLoad(t *testing.T) {
 
 func TestLoadKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := certs.New(t)
 	dir := t.TempDir()
 	clients := filepath.Join(dir, "clients.pem")
-	write(t, clients, encode("CERTIFICATE", ca.certificate.Raw))
+	write(t, clients, ca.PEM())
 	source, replace := newSource(t, ca, Options{ClientCAFile: clients})
 	address := serve(t, source.Config())
-	client := &tls.Config{RootCAs: ca.pool(), ServerName: "localhost"}
+	client := &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost"}
 	if _, err := call(address, client); err == nil {
 		t.Error("there is a certificate before any was loaded")
 	}
 	if err := source.Load(); err != nil {
 		t.Fatal(err)
 	}
-	other, _ := ca.issue(t, 7, time.Hour)
+	other, _ := ca.Issue(t, certs.Leaf{Serial: 7})
 	for name, damage := range map[string]func(){
 		"the key of another":   func() { write(t, source.opts.CertFile, other) },
 		"half a certificate":   func() { write(t, source.opts.CertFile, other[:len(other)/2]) },
@@ -213,7 +145,7 @@ func TestLoadKeepsWhatItHas(t *testing.T) {
 		"no file with issuers": func() { _ = os.Remove(clients) },
 	} {
 		replace(2)
-		write(t, clients, encode("CERTIFICATE", ca.certificate.Raw))
+		write(t, clients, ca.PEM())
 		damage()
 		if err := source.Load(); err == nil {
 			t.Errorf("%s: no error", name)
@@ -227,11 +159,11 @@ func TestLoadKeepsWhatItHas(t *testing.T) {
 
 func TestClientCertificates(t *testing.T) {
 	t.Parallel()
-	ca, stranger := newAuthority(t), newAuthority(t)
+	ca, stranger := certs.New(t), certs.New(t)
 	clients := filepath.Join(t.TempDir(), "clients.pem")
-	write(t, clients, encode("CERTIFICATE", ca.certificate.Raw))
-	pair := func(a *authority, expires time.Duration) []tls.Certificate {
-		certificate, key := a.issue(t, 5, expires)
+	write(t, clients, ca.PEM())
+	pair := func(a *certs.Authority, expires time.Duration) []tls.Certificate {
+		certificate, key := a.Issue(t, certs.Leaf{Expires: expires})
 		p, err := tls.X509KeyPair(certificate, key)
 		if err != nil {
 			t.Fatal(err)
@@ -254,7 +186,7 @@ func TestClientCertificates(t *testing.T) {
 			}
 			want := test.optional && !required || test.required && required
 			client := &tls.Config{
-				RootCAs: ca.pool(), ServerName: "localhost",
+				RootCAs: ca.Pool(), ServerName: "localhost",
 				// Also one that the server does not ask for.
 				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 					if len(test.certificates) == 0 {
@@ -274,21 +206,21 @@ func TestClientCertificates(t *testing.T) {
 // taken up again.
 func TestClientIssuerIsWithdrawn(t *testing.T) {
 	t.Parallel()
-	ca, next := newAuthority(t), newAuthority(t)
+	ca, next := certs.New(t), certs.New(t)
 	clients := filepath.Join(t.TempDir(), "clients.pem")
-	write(t, clients, encode("CERTIFICATE", ca.certificate.Raw))
+	write(t, clients, ca.PEM())
 	source, _ := newSource(t, ca, Options{ClientCAFile: clients, RequireClientCert: true})
 	if err := source.Load(); err != nil {
 		t.Fatal(err)
 	}
 	address := serve(t, source.Config())
-	certificate, key := ca.issue(t, 5, time.Hour)
+	certificate, key := ca.Issue(t, certs.Leaf{Serial: 5})
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := &tls.Config{
-		RootCAs: ca.pool(), ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(4),
+		RootCAs: ca.Pool(), ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(4),
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil },
 	}
 	resumed := false
@@ -302,7 +234,7 @@ func TestClientIssuerIsWithdrawn(t *testing.T) {
 	if !resumed {
 		t.Error("sessions are not taken up again at all")
 	}
-	write(t, clients, encode("CERTIFICATE", next.certificate.Raw))
+	write(t, clients, next.PEM())
 	if err := source.Load(); err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +245,7 @@ func TestClientIssuerIsWithdrawn(t *testing.T) {
 
 func TestOldTLS(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := certs.New(t)
 	source, _ := newSource(t, ca, Options{})
 	if err := source.Load(); err != nil {
 		t.Fatal(err)
@@ -322,14 +254,14 @@ func TestOldTLS(t *testing.T) {
 	for version, accepted := range map[uint16]bool{
 		tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true,
 	} {
-		client := &tls.Config{RootCAs: ca.pool(), ServerName: "localhost", MinVersion: version, MaxVersion: version}
+		client := &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost", MinVersion: version, MaxVersion: version}
 		if _, err := call(address, client); (err == nil) != accepted {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
 	}
 	for _, suite := range tls.InsecureCipherSuites() {
 		client := &tls.Config{
-			RootCAs: ca.pool(), ServerName: "localhost", MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID},
+			RootCAs: ca.Pool(), ServerName: "localhost", MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID},
 		}
 		if _, err := call(address, client); err == nil {
 			t.Errorf("%s is accepted", suite.Name)

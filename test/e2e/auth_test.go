@@ -302,3 +302,45 @@ func TestAuthMistakes(t *testing.T) {
 		})
 	}
 }
+
+// TestAuthenticationAndPages: a browser asks first whether a page may send a
+// token, without one; and the page may read why it was refused.
+func TestAuthenticationAndPages(t *testing.T) {
+	t.Parallel()
+	b := start(t, setup{
+		env:    []string{"MCPBRIDGE_AUTH_PRESHARED_TOKENS=ann " + tokenAnn},
+		config: "auth: {methods: preshared}\nhttp: {allowed_origins: [\"https://app.example.com\"]}\n",
+	})
+	const app, evil, typeJSON = "Origin: https://app.example.com", "Origin: https://evil.example.com", "Content-Type: application/json"
+	preflight := []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type"}
+	for name, tt := range map[string]struct {
+		method  string
+		headers []string
+		status  int
+		allowed bool // the page may read the answer
+	}{
+		"preflight":                   {http.MethodOptions, append([]string{app}, preflight...), 204, true},
+		"preflight of another origin": {http.MethodOptions, append([]string{evil}, preflight...), 403, false},
+		"options, not of a browser":   {http.MethodOptions, nil, 401, false},
+		"with a token":                {http.MethodPost, []string{app, typeJSON, header(tokenAnn)}, 200, true},
+		"without a token":             {http.MethodPost, []string{app, typeJSON}, 401, true},
+		"another origin with a token": {http.MethodPost, []string{evil, typeJSON, header(tokenAnn)}, 403, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newWeb(t).do(t, tt.method, b.restURL+"/v1/servers/demo/tools/echo:call", `{"arguments":{"message":"hi"}}`, tt.headers...)
+			if r.status != tt.status {
+				t.Errorf("HTTP status %d, want %d: %s", r.status, tt.status, r.body)
+			}
+			if got := r.header.Get("Access-Control-Allow-Origin") != ""; got != tt.allowed {
+				t.Errorf("the page may read the answer: %t", got)
+			}
+			if r.header.Get("Access-Control-Allow-Credentials") != "" {
+				t.Error("a browser may send credentials of its own")
+			}
+			if tt.status == 204 && !strings.Contains(r.header.Get("Access-Control-Allow-Headers"), "authorization") {
+				t.Errorf("the page may send %q", r.header.Get("Access-Control-Allow-Headers"))
+			}
+		})
+	}
+}
