@@ -43,12 +43,12 @@ func TestAccess(t *testing.T) {
 			if got := a.Allows(test.who); got != test.server {
 				t.Errorf("Allows() = %v", got)
 			}
-			for _, tool := range strings.Fields(test.may) {
+			for tool := range strings.FieldsSeq(test.may) {
 				if !a.AllowsTool(test.who, tool) {
 					t.Errorf("%s is not allowed", tool)
 				}
 			}
-			for _, tool := range strings.Fields(test.mayNot) {
+			for tool := range strings.FieldsSeq(test.mayNot) {
 				if a.AllowsTool(test.who, tool) {
 					t.Errorf("%s is allowed", tool)
 				}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,7 +103,7 @@ func (o *OIDC) check(t *oidc.IDToken, times timeClaims, now time.Time) error {
 	skew := o.config.ClockSkew
 	notBefore := time.Unix(int64(times.NotBefore), 0)
 	switch {
-	case !intersect(t.Audience, o.config.Audiences):
+	case !slices.ContainsFunc(t.Audience, o.isBridge):
 		return &Error{Problem: "the token is not for this bridge: its audience is another"}
 	case t.Expiry.IsZero() || t.Expiry.Unix() == 0:
 		return &Error{Problem: "the token has no time of expiry"}
@@ -114,16 +115,7 @@ func (o *OIDC) check(t *oidc.IDToken, times timeClaims, now time.Time) error {
 	return nil
 }
 
-func intersect(some, others []string) bool {
-	for _, s := range some {
-		for _, other := range others {
-			if s == other {
-				return true
-			}
-		}
-	}
-	return false
-}
+func (o *OIDC) isBridge(audience string) bool { return slices.Contains(o.config.Audiences, audience) }
 
 // verifySignature checks that the issuer has signed the token.
 func (o *OIDC) verifySignature(ctx context.Context, keys oidc.KeySet, token string) (*oidc.IDToken, error) {

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -181,7 +180,7 @@ func TestOIDCKeyRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := slices.Clone(i.Keys.Load().Keys)
-	i.Keys.Store(&jose.JSONWebKeySet{Keys: append(keys, jose.JSONWebKey{Key: crypto.PublicKey(next.Public()), KeyID: "next"})})
+	i.Keys.Store(&jose.JSONWebKeySet{Keys: append(keys, jose.JSONWebKey{Key: next.Public(), KeyID: "next"})})
 	if _, err := authenticate(t, a, issuer.Sign(t, jose.RS256, "next", next, i.Claims(nil))); err != nil {
 		t.Error(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -47,7 +48,7 @@ func (t *Tokens) Load() error {
 		if err != nil {
 			return fmt.Errorf("tokens of %s: %w", t.path, err)
 		}
-		all = append(all[:len(all):len(all)], more...)
+		all = slices.Concat(all, more)
 	}
 	table := make(map[[sha256.Size]byte]Token, len(all))
 	for _, token := range all {

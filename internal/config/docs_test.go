@@ -94,6 +94,26 @@ func TestDocsConnectionFields(t *testing.T) {
 	}
 }
 
+// TestAuthenticationExamples loads the examples of the page on authentication.
+func TestAuthenticationExamples(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../docs/authentication.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(data), -1)
+	for _, example := range examples {
+		path := writeFile(t, t.TempDir(), "c.yaml", example[1])
+		cfg, err := Load([]string{"--config", path}, nil, os.Stderr)
+		if err != nil || !cfg.Auth.Enabled() || len(cfg.Warnings) > 0 {
+			t.Errorf("%v, %v\n%s", err, cfg, example[1])
+		}
+	}
+	if len(examples) < 4 {
+		t.Errorf("there are %d examples", len(examples))
+	}
+}
+
 // TestDocsExamples loads every example of the page: YAML as the configuration,
 // JSON as an mcpServers file.
 func TestDocsExamples(t *testing.T) {

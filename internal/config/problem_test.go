@@ -186,6 +186,25 @@ func TestLoadProblemsOfSettings(t *testing.T) {
 				`c.yaml:5: principal.connect_rate: 0 is too small; write 0.001 or more`,
 			},
 		},
+		"rules on callers": {
+			yaml: "auth: {methods: preshared, preshared: {tokens_file: tokens}}\nservers:\n  a:\n    command: x\n" +
+				"    allow: [ann, '*', 'claim:groups']\n    allow_tools: ['', 'get_* for ann']\n    deny_tools: [' for preshared:ann']\n",
+			want: []string{
+				`c.yaml:5: servers.a.allow: "ann" names nobody; write "preshared:…", "oidc:…", "mtls:…" or "claim:name=value"`,
+				`c.yaml:5: servers.a.allow: "*" names nobody; write "preshared:…", "oidc:…", "mtls:…" or "claim:name=value"`,
+				`c.yaml:5: servers.a.allow: "claim:groups" names nobody; write "preshared:…", "oidc:…", "mtls:…" or "claim:name=value"`,
+				`c.yaml:6: servers.a.allow_tools: "" names no tool; write "get_*"`,
+				`c.yaml:6: servers.a.allow_tools: "get_* for ann" names nobody; write "preshared:…", "oidc:…", "mtls:…" or "claim:name=value"`,
+				`c.yaml:7: servers.a.deny_tools: " for preshared:ann" names no tool; write "get_*"`,
+			},
+		},
+		"rules on callers whom nobody tells apart": {
+			yaml: "servers:\n  a:\n    command: x\n    allow: ['preshared:ann']\n    allow_tools: ['get_*', 'x for preshared:ann']\n    deny_tools: [y]\n",
+			want: []string{
+				`c.yaml:4: servers.a.allow: tells callers apart, and nothing does; set auth.methods`,
+				`c.yaml:5: servers.a.allow_tools: tells callers apart, and nothing does; set auth.methods`,
+			},
+		},
 		"variables": {
 			env: []string{"MCPBRIDGE_GRCP_ADDR=x", "MCPBRIDGE_GRPC_PORT=9090", "MCPBRIDGE_CALLS_MAX_TIMEOUT=9",
 				"MCPBRIDGE_POLICY_ALLOW_COMMANDS=npx", "MCPBRIDGE_MCP_CONFIG_FILES=x"},

@@ -1,7 +1,6 @@
 package tlsfile
 
 import (
-	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
@@ -272,7 +271,7 @@ func TestOldTLS(t *testing.T) {
 func TestErrorsNameTheFile(t *testing.T) {
 	t.Parallel()
 	err := New(Options{CertFile: "/nowhere/cert.pem", KeyFile: "/nowhere/key.pem"}).Load()
-	if err == nil || !strings.Contains(err.Error(), "/nowhere/cert.pem") || bytes.Contains([]byte(err.Error()), []byte("BEGIN")) {
+	if err == nil || !strings.Contains(err.Error(), "/nowhere/cert.pem") || strings.Contains(err.Error(), "BEGIN") {
 		t.Errorf("Load() = %v", err)
 	}
 }

@@ -101,7 +101,7 @@ func (b *bridge) refusesRPCs(t *testing.T, authorization []string) {
 		methods = append(methods, "/"+string(service.FullName())+"/"+string(service.Methods().Get(i).Name()))
 	}
 	for _, method := range methods {
-		err, trailer := invokeAny(t, conn, method, authorization)
+		trailer, err := invokeAny(t, conn, method, authorization)
 		wantStatus(t, err, trailer, codes.Unauthenticated, "UNAUTHENTICATED", "not_sent")
 		if strings.Contains(fmt.Sprint(err, trailer), "canary") {
 			t.Errorf("%s says the token: %v", method, err)
@@ -121,7 +121,7 @@ func (b *bridge) refusesRPCs(t *testing.T, authorization []string) {
 }
 
 // invokeAny calls any method with an empty request.
-func invokeAny(t *testing.T, conn *grpc.ClientConn, method string, authorization []string) (error, metadata.MD) {
+func invokeAny(t *testing.T, conn *grpc.ClientConn, method string, authorization []string) (metadata.MD, error) {
 	t.Helper()
 	ctx := metadata.NewOutgoingContext(bounded(t), metadata.MD{"authorization": authorization})
 	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method)
@@ -131,7 +131,7 @@ func invokeAny(t *testing.T, conn *grpc.ClientConn, method string, authorization
 	_ = stream.SendMsg(&emptypb.Empty{}) // its failure is that of the stream
 	_ = stream.CloseSend()
 	err = stream.RecvMsg(new(emptypb.Empty))
-	return err, stream.Trailer()
+	return stream.Trailer(), err
 }
 
 // refusesREST sends requests to all kinds of paths.
@@ -241,7 +241,7 @@ func TestAuthenticated(t *testing.T) {
 		t.Errorf("the health of a server: %v", err)
 	}
 	reflected(t, b.dial(t, as(tokenAnn)), "mcpbridge.v1.McpService")
-	err, _ := invokeAny(t, b.dial(t), "/no.such.Service/Method", []string{"Bearer " + tokenAnn})
+	_, err := invokeAny(t, b.dial(t), "/no.such.Service/Method", []string{"Bearer " + tokenAnn})
 	if status.Code(err) != codes.Unimplemented {
 		t.Errorf("an unknown method: %v", err)
 	}
