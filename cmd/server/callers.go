@@ -74,7 +74,9 @@ func newCallers(cfg *config.Config, log *slog.Logger) (*callers, error) {
 // keep loads files, and has them watched later.
 func (c *callers) keep(log *slog.Logger, load func() error, paths ...string) error {
 	files, err := reload.Load(log, load, paths...)
-	c.files = append(c.files, files)
+	if len(paths) > 0 {
+		c.files = append(c.files, files)
+	}
 	return err
 }
 

@@ -1,15 +1,34 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
 // An Error says why a caller was not believed. Its text is for the caller, and
 // holds nothing that the caller sent.
-type Error struct{ Problem string }
+type Error struct {
+	Problem string
+
+	// cause is for the log: why the issuer's keys are not known. Nil for none.
+	cause error
+}
 
 func (e *Error) Error() string { return e.Problem }
+
+// maxCause bounds what the log is told in the words of others.
+const maxCause = 512
+
+// clipped returns err with a text that is not too long: the library quotes what
+// an issuer has answered.
+func clipped(err error) error {
+	if err == nil || len(err.Error()) <= maxCause {
+		return err
+	}
+	return errors.New(strings.ToValidUTF8(err.Error()[:maxCause], "") + "…")
+}
 
 // An UnavailableError says that a caller could not be authenticated for want of
 // somebody who has to be asked, which is no fault of the caller's.

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -66,7 +67,12 @@ func (g *Guard) logRefusal(ctx context.Context, err error) {
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		remote = p.Addr.String()
 	}
-	g.Logger.LogAttrs(ctx, slog.LevelInfo, "caller refused", slog.String("remote", remote), slog.Any("error", err))
+	attrs := []slog.Attr{slog.String("remote", remote), slog.Any("error", err)}
+	var refused *Error
+	if errors.As(err, &refused) && refused.cause != nil {
+		attrs = append(attrs, slog.Any("cause", refused.cause))
+	}
+	g.Logger.LogAttrs(ctx, slog.LevelInfo, "caller refused", attrs...)
 }
 
 // admitted is Admit for an RPC, whose context has the credentials.

@@ -135,19 +135,23 @@ func (o *OIDC) verifySignature(ctx context.Context, keys oidc.KeySet, token stri
 	case attempt.unreachable != nil:
 		return nil, &UnavailableError{RetryAfter: refetchInterval, Err: attempt.unreachable}
 	}
-	return nil, &Error{Problem: "the token is not one that the issuer has signed in a way that is accepted"}
+	return nil, &Error{
+		Problem: "the token is not one that the issuer has signed in a way that is accepted", cause: clipped(attempt.failed),
+	}
 }
 
-// An attempt is a key set that remembers why it had no keys, which the verifier
-// does not tell.
+// An attempt is a key set that remembers why it could not verify, which the
+// verifier does not tell in a form to be asked.
 type attempt struct {
-	keys        oidc.KeySet
-	unreachable error
+	keys oidc.KeySet
+	// failed says nothing of the token; unreachable is the issuer's part in it.
+	failed, unreachable error
 }
 
 // VerifySignature implements oidc.KeySet.
 func (a *attempt) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
 	payload, err := a.keys.VerifySignature(ctx, jwt)
+	a.failed = err
 	var unreachable *issuerError
 	if errors.As(err, &unreachable) {
 		a.unreachable = unreachable
@@ -169,7 +173,7 @@ func (o *OIDC) findKeys(ctx context.Context) (oidc.KeySet, error) {
 		return nil, ctx.Err()
 	case r := <-found:
 		if r.Err != nil {
-			return nil, &UnavailableError{RetryAfter: refetchInterval, Err: r.Err}
+			return nil, &UnavailableError{RetryAfter: refetchInterval, Err: clipped(r.Err)}
 		}
 		keys, _ = r.Val.(oidc.KeySet)
 		return keys, nil
