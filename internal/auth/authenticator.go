@@ -71,10 +71,10 @@ func isJWT(token string) bool {
 func (a *Authenticator) wanted() string {
 	var ways []string
 	if a.Tokens != nil || a.OIDC != nil {
-		ways = append(ways, `a token as "authorization: Bearer …"`)
+		ways = append(ways, `a token as "authorization: Bearer <token>"`)
 	}
 	if a.Certificates {
-		ways = append(ways, "a client certificate without a token")
+		ways = append(ways, "a client certificate")
 	}
 	return strings.Join(ways, " or ")
 }
@@ -93,7 +93,7 @@ func bearerToken(values []string) (string, error) {
 	token = strings.Trim(token, " ")
 	switch {
 	case !strings.EqualFold(scheme, "Bearer"):
-		return "", &Error{Problem: `the authorization is not of the form "Bearer …"`}
+		return "", &Error{Problem: `the authorization is not of the form "Bearer <token>"`}
 	case token == "":
 		return "", &Error{Problem: "the token is empty"}
 	case len(token) > maxTokenBytes:
