@@ -12,7 +12,9 @@ import (
 // come and go, and the runtime's own.
 const (
 	spareGoroutines = 5
-	spareFiles      = 2
+	// The connections to a server that are kept for later have no goroutine to be
+	// told by; there are as many as requests were ever under way at once.
+	spareFiles = 24
 	settleBound     = 30 * time.Second
 )
 

@@ -50,7 +50,7 @@ func TestEagerClient(t *testing.T) {
 		executed        int
 	}{
 		{mode: "reset", transport: "http", code: codes.Unknown, attempts: 1, executed: 1},
-		{mode: "hang-up", transport: "http", code: codes.Internal, attempts: 1, executed: 1},
+		{mode: "hang-up", transport: "http", code: codes.Unknown, attempts: 1, executed: 1},
 		{mode: "stream-closed", transport: "http", code: codes.Unknown, attempts: 1, executed: 1},
 		{mode: "not-json", transport: "http", code: codes.Internal, attempts: 1, executed: 1},
 		{mode: "crash", transport: "stdio", code: codes.Unknown, attempts: 1, executed: 1},
