@@ -14,8 +14,8 @@ const (
 	spareGoroutines = 5
 	// The connections to a server that are kept for later have no goroutine to be
 	// told by; there are as many as requests were ever under way at once.
-	spareFiles = 24
-	settleBound     = 30 * time.Second
+	spareFiles  = 24
+	settleBound = 30 * time.Second
 )
 
 // profiled is the configuration of a bridge whose goroutines can be counted.
