@@ -66,13 +66,16 @@ const (
 	KindCanceled
 	// KindClosed: the transport was closed on our side.
 	KindClosed
+	// KindConsent: the server has refused the request, without acting on it, until
+	// a person consents; Error.Err has the details.
+	KindConsent
 )
 
 // String returns the kind as one word for logs and error.type.
 func (k Kind) String() string {
 	names := [...]string{
 		"unreachable", "identity", "forbidden", "exited", "lost", "status", "redirect",
-		"session_lost", "limit", "protocol", "canceled", "closed",
+		"session_lost", "limit", "protocol", "canceled", "closed", "consent",
 	}
 	if int(k) < len(names) {
 		return names[k]

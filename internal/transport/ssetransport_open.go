@@ -16,6 +16,9 @@ func (c *sseConn) open() error {
 	req := c.posts.post.WithContext(c.life)
 	req.Method, req.Header = http.MethodGet, c.dialer.get
 	resp, err := c.dialer.cfg.Client.RoundTrip(req) //nolint:bodyclose // it becomes c.body
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
 	if err != nil {
 		return &Error{Kind: kindOf(err, KindUnreachable), Err: fmt.Errorf("open event stream: %w", err)}
 	}

@@ -31,6 +31,9 @@ type WebSocketConfig struct {
 	// TLS holds roots and client certificates. TLS is 1.2 at least. Nil: those
 	// of the system.
 	TLS *tls.Config
+	// Wrap, if set, goes around the upgrade request as it would around any exchange
+	// of HTTP: it may add headers, and send the request again when it is refused.
+	Wrap func(http.RoundTripper) http.RoundTripper
 
 	// Limits bound what is read. On a shared stream only the answer itself can
 	// be told to belong to a call, so a message is bounded by the smaller of

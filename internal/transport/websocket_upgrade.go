@@ -14,11 +14,47 @@ import (
 // upgrade opens a connection on which the server has agreed to speak WebSocket
 // and MCP. When ctx ends first, the error does not say why.
 func (d *WebSocket) upgrade(ctx context.Context) (*websocket.Conn, *socket, error) {
+	u := &upgrader{dialer: d}
+	var exchange http.RoundTripper = u
+	if d.cfg.Wrap != nil {
+		exchange = d.cfg.Wrap(u)
+	}
+	at := *d.url
+	at.Scheme = map[string]string{"ws": "http", "wss": "https"}[at.Scheme]
+	req := (&http.Request{Method: http.MethodGet, URL: &at, Host: at.Host, Header: d.header}).WithContext(ctx)
+	resp, err := exchange.RoundTrip(req) //nolint:bodyclose // the library has read it
+	if e, ok := errors.AsType[*Error](err); ok {
+		return nil, nil, e
+	}
+	if err != nil {
+		return nil, nil, upgradeError(nil, err)
+	}
+	if u.conn == nil {
+		return nil, nil, upgradeError(resp, websocket.ErrBadHandshake)
+	}
+	if err := checkUpgrade(resp.Header); err != nil {
+		_ = u.conn.Close()
+		return nil, nil, &Error{Kind: KindProtocol, Status: resp.StatusCode, Err: fmt.Errorf("open WebSocket: %w", err)}
+	}
+	return u.conn, u.socket, nil
+}
+
+// An upgrader makes the HTTP exchange that a WebSocket begins with. It keeps the
+// connection that comes of it.
+type upgrader struct {
+	dialer *WebSocket
+	conn   *websocket.Conn
+	socket *socket
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (u *upgrader) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
 	var s *socket
 	stop := func() bool { return true }
-	dialer := d.dialer
+	dialer := u.dialer.dialer
 	dialer.NetDialContext = func(dialing context.Context, network, address string) (net.Conn, error) {
-		c, err := d.cfg.DialContext(dialing, network, address)
+		c, err := u.dialer.cfg.DialContext(dialing, network, address)
 		if err != nil {
 			return nil, err
 		}
@@ -27,16 +63,15 @@ func (d *WebSocket) upgrade(ctx context.Context) (*websocket.Conn, *socket, erro
 		stop = context.AfterFunc(ctx, func() { _ = c.Close() })
 		return s, nil
 	}
-	conn, resp, err := dialer.DialContext(ctx, d.url.String(), d.header) //nolint:bodyclose // the library has read it
+	conn, resp, err := dialer.DialContext(ctx, u.dialer.url.String(), req.Header)
 	stop()
-	if err != nil {
-		return nil, nil, upgradeError(resp, err)
+	switch {
+	case err == nil:
+		u.conn, u.socket = conn, s
+	case resp == nil:
+		return nil, err
 	}
-	if err := checkUpgrade(resp.Header); err != nil {
-		_ = conn.Close()
-		return nil, nil, &Error{Kind: KindProtocol, Status: resp.StatusCode, Err: fmt.Errorf("open WebSocket: %w", err)}
-	}
-	return conn, s, nil
+	return resp, nil
 }
 
 // checkUpgrade checks what the server has chosen. If the response "indicates the

@@ -1,0 +1,140 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// A ServerConfig is an MCP server to get tokens for.
+type ServerConfig struct {
+	// Name is for logs. Empty for a server that a caller brought.
+	Name string
+	// URL is the MCP endpoint: http, https, ws or wss.
+	URL string
+	// Configured: the credentials are the operator's. What is obtained with them
+	// goes to the store; what a caller's obtain stays in memory.
+	Configured bool
+	// Credentials are what the bridge is to the server's authorization servers.
+	Credentials Credentials
+	// Connections carry the requests for metadata, registrations and tokens, whose
+	// URLs the MCP server has a say in: it must refuse addresses that the server
+	// should not have the bridge connect to.
+	Connections http.RoundTripper
+}
+
+// An Authorizer gets tokens for one MCP server. Its methods may be called
+// concurrently.
+type Authorizer struct {
+	m   *Manager
+	cfg ServerConfig
+	// id tells what this authorizer is for from what others are for.
+	id      string
+	url     *url.URL
+	fetcher *http.Client
+}
+
+// Authorizer checks cfg and returns its Authorizer. The error names everything
+// that is wrong, and no secret.
+func (m *Manager) Authorizer(cfg ServerConfig) (*Authorizer, error) {
+	u, err := endpointOf(cfg.URL)
+	if err != nil {
+		err = fmt.Errorf("url: %w", err)
+	}
+	var errConnections error
+	if cfg.Connections == nil {
+		errConnections = errors.New("connections: missing")
+	}
+	if err := errors.Join(err, errConnections, cfg.Credentials.check()); err != nil {
+		return nil, err
+	}
+	owner := "caller"
+	if cfg.Configured {
+		owner = "operator"
+	}
+	return &Authorizer{
+		m: m, cfg: cfg, url: u, fetcher: newFetcher(cfg.Connections),
+		id: keyOf(owner, cfg.URL, cfg.Credentials.Fingerprint()),
+	}, nil
+}
+
+// endpointOf returns the URL of an MCP endpoint as HTTP has it.
+func endpointOf(raw string) (*url.URL, error) {
+	u, err := transport.CheckURL(raw)
+	if err == nil {
+		return u, nil
+	}
+	socket, errSocket := transport.CheckSocketURL(raw)
+	if errSocket != nil {
+		return nil, err
+	}
+	socket.Scheme = map[string]string{"ws": "http", "wss": "https"}[socket.Scheme]
+	return socket, nil
+}
+
+// store is where what is obtained goes.
+func (a *Authorizer) store() Store {
+	if a.cfg.Configured {
+		return a.m.opts.Store
+	}
+	return a.m.memory
+}
+
+// For returns what adds the principal's token to the requests that base carries.
+// All that it returns for one principal share one token. Requests to another
+// origin than the server's go out without.
+//
+// The errors of its RoundTrip are [*transport.Error], or base's own.
+func (a *Authorizer) For(principal string) func(base http.RoundTripper) http.RoundTripper {
+	x := a.m.access(a, principal)
+	return func(base http.RoundTripper) http.RoundTripper { return &roundTripper{base: base, access: x} }
+}
+
+// issuer chooses the authorization server to use. Credentials belong to one: "if
+// the authorization server changes, clients MUST NOT reuse" them (SEP-2352).
+func (a *Authorizer) issuer(r *resource, used *token) (string, error) {
+	bound := a.cfg.Credentials.Issuer
+	if bound == "" && a.cfg.Credentials.ClientID != "" {
+		bound, _ = load[string](a.store(), keyOf("issuer", a.id))
+	}
+	if bound == "" && used != nil {
+		for _, issuer := range r.issuers {
+			if issuer == used.Issuer {
+				return issuer, nil
+			}
+		}
+	}
+	if bound == "" {
+		return r.issuers[0], nil
+	}
+	for _, issuer := range r.issuers {
+		if issuer == bound {
+			return issuer, nil
+		}
+	}
+	return "", refusedf("the server names other authorization servers than the one that the client_id belongs to")
+}
+
+// bind remembers to whom the credentials belong, once it is known.
+func (a *Authorizer) bind(issuer string) error {
+	if a.cfg.Credentials.ClientID == "" || a.cfg.Credentials.Issuer != "" {
+		return nil
+	}
+	return save(a.store(), keyOf("issuer", a.id), issuer)
+}
+
+// keyOf makes one key of several parts, which it does not show.
+func keyOf(parts ...string) string {
+	text, err := json.Marshal(parts)
+	if err != nil { // strings can always be written
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return parts[0] + ":" + base64.RawURLEncoding.EncodeToString(sum[:])
+}
