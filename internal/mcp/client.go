@@ -48,6 +48,21 @@ func NewClient(d transport.Dialer, o Options) *Client {
 	return (&Client{dialer: d, opts: o, inst: newInstruments(o), knowledge: new(knowledge)}).withFallback()
 }
 
+// WithDialer returns a client of the same server that reaches it by d, as one who
+// shows other credentials. What the clients learn of the server they share, so d
+// must be of the same kind as the client's own dialer.
+func (c *Client) WithDialer(d transport.Dialer) *Client {
+	other := *c
+	other.dialer = d
+	if c.other != nil {
+		other.other = nil
+		if f, ok := d.(fallbacker); ok {
+			other.other = c.other.WithDialer(f.Fallback())
+		}
+	}
+	return &other
+}
+
 // Peer describes the server's end, as it is reached as far as is known.
 func (c *Client) Peer() transport.Peer {
 	if c.elsewhere() {
