@@ -34,6 +34,7 @@ func (l *loader) build(e entry) (Server, bool) {
 	}
 	if b.server.Type != TypeStdio {
 		b.server.Headers = b.secrets("headers.")
+		b.readForwards()
 	}
 	b.warnUnused()
 	b.readSettings()
@@ -57,6 +58,16 @@ func (b *builder) disabled() bool {
 		b.assign(b.key("disabled"), setting{value: boolean(&off)}, v.node, v.source())
 	}
 	return off
+}
+
+// readForwards reads which of the caller's metadata go to the server.
+func (b *builder) readForwards() {
+	for name, value := range b.secrets("forward_headers.") {
+		if b.server.ForwardHeaders == nil {
+			b.server.ForwardHeaders = make(map[string]string)
+		}
+		b.server.ForwardHeaders[strings.ToLower(name)] = value.Reveal()
+	}
 }
 
 // readCommand reads the command, which may be a list with the first arguments.
@@ -157,7 +168,7 @@ func (b *builder) warnUnused() {
 	var unused []string
 	switch {
 	case b.server.Type == TypeStdio:
-		unused = []string{"headers"}
+		unused = []string{"headers", "forward_headers", "oauth"}
 	case b.remote():
 		unused = []string{"args", "cwd", "env", "env_file"}
 	}
@@ -173,6 +184,9 @@ func (b *builder) warnUnused() {
 func (b *builder) readSettings() {
 	for _, s := range serverSettings(&b.server) {
 		if v, ok := b.field(s.key); ok {
+			if strings.HasPrefix(s.key, "oauth.") && v.kind == scalar {
+				v.text = b.expand(s.key, v)
+			}
 			b.assign(b.key(s.key), s, v.node, v.source())
 		}
 	}

@@ -34,6 +34,7 @@ type Config struct {
 	Children       Children
 	Limits         Limits
 	Policy         Policy
+	OAuth          OAuth
 	Telemetry      Telemetry
 
 	// MCPConfigFiles are the mcpServers files that were read. Paths that the

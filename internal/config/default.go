@@ -40,6 +40,7 @@ func Default() *Config {
 		Idle:     Idle{HTTP: 10 * time.Minute, Stdio: 30 * time.Minute},
 		Sessions: Sessions{Max: 2000, IdleTimeout: 10 * time.Minute},
 		Children: Children{Max: 64},
+		OAuth:    OAuth{ClientName: "mcpbridge"},
 		Limits: Limits{
 			MessageBytes: 16 * mib, CallBytes: 64 * mib, JSONDepth: 64,
 			ListPages: 100, ListItems: 10_000, ListBytes: 32 * mib, CallNotifications: 10_000,
@@ -50,5 +51,5 @@ func Default() *Config {
 // DefaultServer returns the settings of a server that only says how to reach
 // it. Its zero values stand for the settings of the whole bridge.
 func DefaultServer() Server {
-	return Server{Protocol: ProtocolAuto, TraceContext: true}
+	return Server{Protocol: ProtocolAuto, TraceContext: true, OAuth: ServerOAuth{Grant: GrantAuto}}
 }

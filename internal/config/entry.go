@@ -13,8 +13,8 @@ type entry struct {
 	name   string
 	source string // where it begins
 
-	// fields by their one name, however the file spells it; what is in the env
-	// and headers mappings as "env.NAME" and "headers.NAME".
+	// fields by their one name, however the file spells it; what is in mappings as
+	// "env.NAME", "headers.NAME" and so on.
 	fields map[string]located
 }
 
@@ -81,7 +81,7 @@ func (l *loader) readEntry(doc *document, e entry, n node) {
 		case twice:
 			l.fail(key, value.source(), "says again what another spelling of it says; keep one")
 		case !l.accepts(doc, e.name, f):
-		case name == "env" || name == "headers":
+		case name == "env" || name == "headers" || name == "forward_headers" || name == "oauth":
 			l.readMap(e, name, value)
 		case f.key == "enabled":
 			value.text = negated(value.text)
@@ -92,11 +92,15 @@ func (l *loader) readEntry(doc *document, e entry, n node) {
 	}
 }
 
-// readMap adds the members of the env or headers mapping to e.
+// readMap adds the members of a mapping, such as env, to e.
 func (l *loader) readMap(e entry, name string, value located) {
 	for _, f := range l.fieldsOf(value.doc, serverKey(e.name, name), value.node) {
 		member := located{f.value, value.doc}
 		member.line = f.line
+		if name == "oauth" && !slices.Contains(ownFields(), name+"."+f.key) {
+			l.fail(serverKey(e.name, name+"."+f.key), member.source(), "is no setting of a server"+didYouMean(name+"."+f.key, ownFields()))
+			continue
+		}
 		e.fields[name+"."+f.key] = member
 	}
 }
@@ -133,7 +137,7 @@ func (l *loader) accepts(doc *document, server string, f field) bool {
 }
 
 func ownFields() []string {
-	var names []string
+	names := []string{"forward_headers", "oauth"}
 	for _, s := range serverSettings(&Server{}) {
 		names = append(names, s.key)
 	}

@@ -168,19 +168,23 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 			AllowURLs: []URLPattern{pattern}, AllowPrivateAddresses: true,
 			AllowCommands: [][]string{{"npx", "-y", "some-server"}, {"uptime"}},
 		},
-		Telemetry:      Telemetry{CaptureArguments: true},
+		Telemetry: Telemetry{CaptureArguments: true},
+		OAuth: OAuth{
+			RedirectURI: "https://bridge.example.com/oauth/callback", ClientMetadataURL: "https://bridge.example.com/client.json",
+			ClientName: "Bridge", TokensFile: "/var/lib/mcpbridge/tokens", TokensKeyFile: filepath.Join(folder, "tokens.key"),
+		},
 		MCPConfigFiles: []string{filepath.Join(folder, "claude_desktop.json")},
 		Servers: map[string]Server{
 			"filesystem": {
 				Type: TypeStdio, Command: "npx", Args: Args{"-y", "@modelcontextprotocol/server-filesystem", "/srv/files"},
 				Protocol: ProtocolAuto, Timeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
-				MaxMessageBytes: 2 * mib, TraceContext: true,
+				MaxMessageBytes: 2 * mib, TraceContext: true, OAuth: ServerOAuth{Grant: GrantAuto},
 			},
 			"memory": {
 				Type: TypeStdio, Command: "npx", Args: Args{"-y", "@modelcontextprotocol/server-memory"},
 				Env:      map[string]Secret{"MEMORY_FILE_PATH": NewSecret("/srv/memory.json"), "EXTRA": NewSecret("1")},
 				Protocol: ProtocolAuto, Stateful: true, Timeout: 7 * time.Second, IdleTimeout: 2 * time.Minute,
-				MaxMessageBytes: mib, RepeatableTools: []string{"read_graph"}, TraceContext: true,
+				MaxMessageBytes: mib, RepeatableTools: []string{"read_graph"}, TraceContext: true, OAuth: ServerOAuth{Grant: GrantAuto},
 			},
 			"my.server": {
 				Type: TypeHTTP, URL: NewSecret("https://own.example.com/mcp"),
@@ -188,6 +192,15 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 				MaxMessageBytes: 2 * mib, Baggage: true,
 				Allow:      []string{"preshared:billing", "claim:groups=finance"},
 				AllowTools: []string{"get_*", "delete_* for claim:groups=admins"}, DenyTools: []string{"get_secret"},
+				OAuth: ServerOAuth{
+					Grant: GrantClientCredentials, Issuer: "https://issuer.example.com", ClientID: "bridge", ClientSecret: NewSecret("s-1"),
+					Scopes: []string{"read", "write"}, AllowPrivate: true,
+				},
+			},
+			"tenants": {
+				Type: TypeHTTP, URL: NewSecret("https://tenants.example.com/mcp"), ForwardHeaders: map[string]string{"x-tenant": "X-Tenant"},
+				Protocol: ProtocolAuto, Timeout: 5 * time.Second, IdleTimeout: time.Minute, MaxMessageBytes: 2 * mib, TraceContext: true,
+				OAuth: ServerOAuth{Grant: GrantAuto, ClientID: "bridge", RedirectURI: "https://app.example.com/back"},
 			},
 		},
 		Warnings: []Problem{{

@@ -50,7 +50,8 @@ func TestLoadMCPFiles(t *testing.T) {
 				"events":  "sse https://events.example.com/sse",
 				"local":   "stdio /opt/mcp/bin/server --log 📝",
 			},
-			warnings: []string{"testdata/claude_code.json:11: servers.events.oauth: is ignored: mcpbridge has no use for it"},
+			warnings: []string{"testdata/claude_code.json:11: servers.events.oauth: is ignored: in an mcpServers file other products give it other meanings; " +
+				"set servers.events.oauth in mcpbridge's own file"},
 		},
 		"vscode": {servers: map[string]string{
 			"lint":   "stdio node DIR/tools/lint.js --folder=testdata COLOUR=deep blue LEVEL=high",

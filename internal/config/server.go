@@ -19,6 +19,10 @@ type Server struct {
 	// Of all others.
 	URL     Secret // paths and queries of MCP URLs often carry keys; see [Server.Origin]
 	Headers map[string]Secret
+	// ForwardHeaders are sent as the caller's metadata has them: by its name there,
+	// the header's name.
+	ForwardHeaders map[string]string
+	OAuth          ServerOAuth
 
 	Protocol        string        // ProtocolAuto, ProtocolModern or the date of a legacy version
 	Stateful        bool          // callers must Connect, and a lost session is not replaced

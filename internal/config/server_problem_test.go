@@ -125,7 +125,7 @@ func TestLoadProblemsOfOwnServers(t *testing.T) {
 	path := writeFile(t, dir, "c.yaml", `
 servers:
   a: {url: https://x}
-  b: {command: x, tiemout: 1s, oauth: {}, protocol: 2025-06-17, max_message_bytes: 17MiB}
+  b: {command: x, tiemout: 1s, oauth: {scope: x}, protocol: 2025-06-17, max_message_bytes: 17MiB}
   c: {command: x, timeout: 20m, stateful: true, shared: true, repeatable_tools: [""]}
   d: {command: x, timeout: 5}
   e: {command: x, timeout: 1ms, protocol: 2026-07-28, command: y}
@@ -135,7 +135,7 @@ servers:
 	wantLines(t, got, []string{
 		`two.json:1: servers.a: the server is defined in one.json:1 too; rename one of them`,
 		`c.yaml:4: servers.b.tiemout: is no setting of a server; did you mean "timeout"?`,
-		`c.yaml:4: servers.b.oauth: is no setting of a server`,
+		`c.yaml:4: servers.b.oauth.scope: is no setting of a server; did you mean "oauth.scopes"?`,
 		`c.yaml:4: servers.b.protocol: "2025-06-17" is none of auto, modern, 2025-11-25, 2025-06-18, 2025-03-26, 2024-11-05`,
 		`c.yaml:4: servers.b.max_message_bytes: 17MiB is more than limits.message_bytes, 16MiB; lower the one or raise the other`,
 		`c.yaml:5: servers.c.timeout: 20m is more than calls.max_timeout, 15m; lower the one or raise the other`,

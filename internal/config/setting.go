@@ -47,7 +47,7 @@ func (s setting) base() string {
 func settings(c *Config) []setting {
 	return slices.Concat(
 		listenerSettings(c), authSettings(c), processSettings(c), sessionSettings(c), principalSettings(c),
-		limitSettings(c), policySettings(c))
+		limitSettings(c), policySettings(c), oauthSettings(c))
 }
 
 func listenerSettings(c *Config) []setting {
@@ -168,8 +168,9 @@ func policySettings(c *Config) []setting {
 // serverSettings returns the settings that a server has beside the way to reach
 // it. Their keys are relative to the server's entry.
 func serverSettings(s *Server) []setting {
+	oauth := serverOAuthSettings(&s.OAuth)
 	protocols := append([]string{ProtocolAuto, ProtocolModern}, legacyProtocols()...)
-	return []setting{
+	return append([]setting{
 		{key: "protocol", value: choice(&s.Protocol, protocols...),
 			help: "`auto` asks the server; `modern` is 2026-07-28; or the date of an older version to insist on."},
 		{key: "stateful", value: boolean(&s.Stateful),
@@ -195,5 +196,5 @@ func serverSettings(s *Server) []setting {
 			help: "Send it `traceparent` and `tracestate`."},
 		{key: "baggage", value: boolean(&s.Baggage),
 			help: "Send it `baggage` too, which may carry data of callers."},
-	}
+	}, oauth...)
 }

@@ -17,6 +17,7 @@ func (c *Config) problems() Problems {
 	found = append(found, c.checkAuth()...)
 	found = append(found, c.checkClash()...)
 	found = append(found, c.checkOrder()...)
+	found = append(found, c.checkOAuth()...)
 	for _, name := range slices.Sorted(maps.Keys(c.Servers)) {
 		found = append(found, c.checkServer(name)...)
 	}

@@ -90,6 +90,8 @@ func (s Server) checkURL(add func(field, message string), schemes ...string) {
 		add("command", fmt.Sprintf("a server of type %s is reached by its url; remove the command or the type", s.Type))
 	}
 	s.checkHeaders(add)
+	s.checkForwards(add)
+	s.checkOAuth(add)
 	if s.URL.Reveal() == "" {
 		add("url", fmt.Sprintf("is missing; write the address of the server, as in %q", schemes[1]+"://mcp.example.com/mcp"))
 		return
