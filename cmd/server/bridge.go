@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcpbridge/mcpbridge/internal/config"
 	"github.com/mcpbridge/mcpbridge/internal/gateway"
+	"github.com/mcpbridge/mcpbridge/internal/oauth"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/service"
 	"github.com/mcpbridge/mcpbridge/internal/telemetry"
@@ -27,6 +28,7 @@ type bridge struct {
 
 	telemetry   *telemetry.Telemetry
 	callers     *callers
+	oauth       *oauth.Manager
 	upstreams   *upstreams
 	pool        *pool.Pool
 	interceptor *service.Interceptor
@@ -77,7 +79,11 @@ func (b *bridge) build(ctx context.Context) (err error) {
 	if b.callers, err = newCallers(cfg, log); err != nil {
 		return err
 	}
-	if b.upstreams, err = newUpstreams(cfg, b.telemetry, log); err != nil {
+	redirect := func() string { return callbackURL(cfg, b.listeners.rest) }
+	if b.oauth, err = newAuthorizations(cfg, redirect, log); err != nil {
+		return err
+	}
+	if b.upstreams, err = newUpstreams(cfg, b.telemetry, b.oauth, log); err != nil {
 		return err
 	}
 	b.health = newHealthState(b.upstreams.servers, b.callers.access)
@@ -87,7 +93,7 @@ func (b *bridge) build(ctx context.Context) (err error) {
 
 	trace := newTrace(b.telemetry)
 	b.grpc = newGRPC(cfg, trace, b.interceptor, b.callers, svc, b.health)
-	rest, err := gateway.New(gatewayOptions(cfg, log, b.telemetry, trace, b.interceptor, b.callers, svc))
+	rest, err := gateway.New(gatewayOptions(cfg, log, b.telemetry, trace, b.interceptor, b.callers, svc, b.oauth))
 	if err != nil {
 		return fmt.Errorf("REST gateway: %w", err)
 	}

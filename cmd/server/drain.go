@@ -92,6 +92,9 @@ func (b *bridge) closeParts(ctx context.Context) error {
 	if b.admin != nil {
 		errs = append(errs, ignoreClosed(b.admin.Close()))
 	}
+	if b.oauth != nil {
+		b.oauth.Close()
+	}
 	if b.upstreams != nil {
 		b.upstreams.Close()
 	}

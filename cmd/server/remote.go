@@ -20,13 +20,19 @@ type remote struct {
 	// connections decide where may be connected to.
 	connections *transport.HTTPClient
 	propagator  propagation.TextMapPropagator
-	log         *slog.Logger
+	// wrap adds to requests what differs from one to the next: tokens, headers of
+	// the caller's. Nil: nothing does.
+	wrap func(http.RoundTripper) http.RoundTripper
+	log  *slog.Logger
 }
 
 // dialer makes the dialer of the server's kind. A server whose type is http may
 // turn out to be one of 2024-11-05.
 func (r remote) dialer() (transport.Dialer, error) {
 	client := transport.Traced(r.connections, r.propagator)
+	if r.wrap != nil {
+		client = r.wrap(client)
+	}
 	switch r.kind {
 	case config.TypeHTTP:
 		return transport.NewHTTPWithFallback(transport.HTTPConfig{
@@ -38,7 +44,7 @@ func (r remote) dialer() (transport.Dialer, error) {
 		})
 	case config.TypeWebSocket:
 		return transport.NewWebSocket(transport.WebSocketConfig{
-			URL: r.url, Header: r.header, DialContext: r.connections.DialContext, Limits: r.limits, Logger: r.log,
+			URL: r.url, Header: r.header, DialContext: r.connections.DialContext, Wrap: r.wrap, Limits: r.limits, Logger: r.log,
 		})
 	default:
 		return nil, fmt.Errorf("type: %q is none of http, sse and websocket", r.kind)

@@ -96,7 +96,7 @@ func newTrace(t *telemetry.Telemetry) stats.Handler {
 
 func gatewayOptions(
 	cfg *config.Config, log *slog.Logger, t *telemetry.Telemetry, trace stats.Handler,
-	i *service.Interceptor, who *callers, svc *service.Service,
+	i *service.Interceptor, who *callers, svc *service.Service, authorizations gateway.Authorizations,
 ) gateway.Options {
 	return gateway.Options{
 		Service:            svc,
@@ -105,6 +105,7 @@ func gatewayOptions(
 		Authenticate:       who.authenticateHTTP(),
 		StatsHandlers:      []stats.Handler{trace},
 		Version:            version(),
+		Authorizations:     authorizations,
 		MaxJSONDepth:       cfg.Limits.JSONDepth,
 		AllowedHosts:       cfg.HTTP.AllowedHosts,
 		AllowedOrigins:     cfg.HTTP.AllowedOrigins,
@@ -190,11 +191,13 @@ func serviceOptions(cfg *config.Config, log *slog.Logger, u *upstreams, who *cal
 		Lists: mcp.ListLimits{
 			Pages: cfg.Limits.ListPages, Items: cfg.Limits.ListItems, Bytes: int(cfg.Limits.ListBytes),
 		},
-		Policy: cfg.Policy,
-		Access: who.access,
-		Dial:   u.callerDialer,
-		Client: u.clientOptions(config.DefaultServer(), log),
-		Logger: log,
+		Policy:         cfg.Policy,
+		Access:         who.access,
+		Dial:           u.callerDialer,
+		PersonalDial:   u.personalDialer,
+		Authorizations: u.oauth,
+		Client:         u.clientOptions(config.DefaultServer(), log),
+		Logger:         log,
 	}
 }
 

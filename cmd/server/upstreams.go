@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"os"
 	"slices"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/mcpbridge/mcpbridge/internal/config"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/oauth"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/service"
 	"github.com/mcpbridge/mcpbridge/internal/telemetry"
@@ -26,15 +26,21 @@ type upstreams struct {
 	log *slog.Logger
 	// trusted dials what the operator configured, guarded what callers bring.
 	trusted, guarded *transport.HTTPClient
+	// public and private dial what configured servers name as their authorization
+	// servers: at public addresses, and at those of one's own network too.
+	public, private *transport.HTTPClient
+	oauth           *oauth.Manager
 
 	servers []*pool.Server
 }
 
-func newUpstreams(cfg *config.Config, tel *telemetry.Telemetry, log *slog.Logger) (*upstreams, error) {
+func newUpstreams(cfg *config.Config, tel *telemetry.Telemetry, o *oauth.Manager, log *slog.Logger) (*upstreams, error) {
 	u := &upstreams{
-		cfg: cfg, tel: tel, log: log,
+		cfg: cfg, tel: tel, oauth: o, log: log,
 		trusted: transport.NewHTTPClient(nil, nil),
 		guarded: transport.NewHTTPClient(&transport.Guard{AllowPrivate: cfg.Policy.AllowPrivateAddresses}, nil),
+		public:  transport.NewHTTPClient(&transport.Guard{}, nil),
+		private: transport.NewHTTPClient(&transport.Guard{AllowPrivate: true}, nil),
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Servers)) {
 		s, err := u.server(name, cfg.Servers[name])
@@ -66,22 +72,34 @@ func (u *upstreams) demo() (*pool.Server, error) {
 }
 
 func (u *upstreams) server(name string, s config.Server) (*pool.Server, error) {
-	dialer, err := u.dialer(s)
+	dialer, err := u.dialer(name, s, personal{})
 	if err != nil {
 		return nil, err
 	}
-	return &pool.Server{
+	client := mcp.NewClient(dialer, u.clientOptions(s, u.log.With("server", name)))
+	server := &pool.Server{
 		Name:        name,
-		Client:      mcp.NewClient(dialer, u.clientOptions(s, u.log.With("server", name))),
+		Client:      client,
 		Stateful:    s.Stateful,
 		Shared:      s.Shared,
 		IdleTimeout: s.IdleTimeout,
 		CallTimeout: s.Timeout,
 		Repeatable:  s.RepeatableTools,
-	}, nil
+	}
+	if isPersonal(s) {
+		server.ClientFor = func(a pool.Access) *mcp.Client {
+			own, err := u.dialer(name, s, personal{principal: a.Principal})
+			if err != nil { // as it was not a moment ago
+				return client
+			}
+			return client.WithDialer(own)
+		}
+	}
+	return server, nil
 }
 
-func (u *upstreams) dialer(s config.Server) (transport.Dialer, error) {
+// dialer makes the dialer of a configured server for a caller.
+func (u *upstreams) dialer(name string, s config.Server, p personal) (transport.Dialer, error) {
 	limits := transport.Limits{
 		MessageBytes: s.MaxMessageBytes, CallBytes: u.cfg.Limits.CallBytes, Depth: u.cfg.Limits.JSONDepth,
 	}
@@ -90,18 +108,27 @@ func (u *upstreams) dialer(s config.Server) (transport.Dialer, error) {
 			Command: s.Command, Args: s.Args, Env: environ(s.Env), Dir: s.Cwd, Limits: limits, Logger: u.log,
 		}), nil
 	}
-	header := make(http.Header, len(s.Headers))
-	for k, v := range s.Headers {
-		header.Set(k, v.Reveal())
+	if err := checkForwards(s); err != nil {
+		return nil, err
+	}
+	wrap, err := u.authorizedWrap(name, s, p)
+	if err != nil {
+		return nil, fmt.Errorf("oauth: %w", err)
 	}
 	return remote{
-		kind: s.Type, url: s.URL.Reveal(), header: header, limits: limits,
-		connections: u.trusted, propagator: propagator(s), log: u.log,
+		kind: s.Type, url: s.URL.Reveal(), header: p.over(s.Headers), limits: limits,
+		connections: u.trusted, propagator: propagator(s), wrap: forwarding(s.ForwardHeaders, wrap), log: u.log,
 	}.dialer()
 }
 
+// personalDialer makes the dialer of a configured server for a caller that has
+// credentials or headers of its own.
+func (u *upstreams) personalDialer(name string, p service.Personal) (transport.Dialer, error) {
+	return u.dialer(name, u.cfg.Servers[name], personal{principal: p.Principal, header: p.Header, credentials: p.Credentials})
+}
+
 // callerDialer makes the dialer of a transport that a caller brought.
-func (u *upstreams) callerDialer(t service.CallerTransport) (transport.Dialer, error) {
+func (u *upstreams) callerDialer(t service.CallerTransport, p service.Personal) (transport.Dialer, error) {
 	s := config.DefaultServer()
 	limits := transport.Limits{
 		MessageBytes: u.cfg.Limits.MessageBytes, CallBytes: u.cfg.Limits.CallBytes, Depth: u.cfg.Limits.JSONDepth,
@@ -111,13 +138,13 @@ func (u *upstreams) callerDialer(t service.CallerTransport) (transport.Dialer, e
 			Command: t.Argv[0], Args: t.Argv[1:], Limits: limits, Logger: u.log,
 		}), nil
 	}
-	header := make(http.Header, len(t.Header))
-	for k, v := range t.Header {
-		header.Set(k, v)
+	wrap, err := u.callerWrap(t.URL, personal{principal: p.Principal, header: p.Header, credentials: p.Credentials})
+	if err != nil {
+		return nil, err
 	}
 	return remote{
-		kind: config.ServerType(t.Kind), url: t.URL, header: header, limits: limits,
-		connections: u.guarded, propagator: propagator(s), log: u.log,
+		kind: config.ServerType(t.Kind), url: t.URL, header: p.Header, limits: limits,
+		connections: u.guarded, propagator: propagator(s), wrap: wrap, log: u.log,
 	}.dialer()
 }
 
@@ -168,6 +195,7 @@ func environ(env map[string]config.Secret) []string {
 
 // Close closes the idle connections. Sessions must be closed before.
 func (u *upstreams) Close() {
-	u.trusted.CloseIdleConnections()
-	u.guarded.CloseIdleConnections()
+	for _, t := range []*transport.HTTPClient{u.trusted, u.guarded, u.public, u.private} {
+		t.CloseIdleConnections()
+	}
 }

@@ -51,10 +51,10 @@ func (p *browserPolicy) check(r *http.Request) error {
 	if len(origins) == 0 && r.Header["Sec-Fetch-Site"] == nil {
 		return nil // no browser
 	}
-	page := r.URL.Path == pathIndex || r.URL.Path == pathOpenAPI
+	page := r.URL.Path == pathIndex || r.URL.Path == pathOpenAPI || r.URL.Path == CallbackPath
 	switch {
 	case len(origins) == 0 && page && r.Method == http.MethodGet:
-		return nil // anybody may look at these, and nothing happens
+		return nil // anybody may come here: nothing happens without a secret in the address
 	case !p.fromAllowed(r):
 		return forbidden("web pages of origin %.256q may not use this bridge; see http.allowed_origins", strings.Join(origins, ", "))
 	case r.Method == http.MethodPost && !isJSON(r.Header["Content-Type"]):

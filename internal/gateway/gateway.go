@@ -48,6 +48,10 @@ type Options struct {
 	// are for everybody. Nil: the interceptors see to it.
 	Authenticate func(ctx context.Context, r *http.Request) (context.Context, error)
 
+	// Authorizations take browsers that come back to [CallbackPath]. Nil: there is no
+	// such page.
+	Authorizations Authorizations
+
 	// OpenAPI is served at /openapi.json. Nil: there is no such page.
 	OpenAPI []byte
 	// Version of the program, shown on the page at /.
@@ -192,6 +196,8 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		g.page(w, r, g.index)
 	case r.URL.Path == pathOpenAPI && g.opts.OpenAPI != nil:
 		g.page(w, r, g.opts.OpenAPI)
+	case r.URL.Path == CallbackPath && g.opts.Authorizations != nil:
+		g.callback(w, r)
 	default:
 		g.serveAPI(w, r)
 	}

@@ -26,6 +26,20 @@ type RequiredError struct {
 
 func (e *RequiredError) Error() string { return "a person has to consent to the use of the server" }
 
+// NeedsAuthorization tells the pool that the server may be tried again at any time.
+func (e *RequiredError) NeedsAuthorization() bool { return true }
+
+// Target is what waits for the consent, as far as it was said.
+func (e *RequiredError) Target() string {
+	if e.flow == nil {
+		return ""
+	}
+	if t := e.flow.target.Load(); t != nil {
+		return *t
+	}
+	return ""
+}
+
 // SetTarget names what waits for the consent, for [Manager.Complete] to return.
 func (e *RequiredError) SetTarget(target string) {
 	if e.flow != nil {

@@ -58,6 +58,7 @@ func (s *Service) do(ctx context.Context, c call, fn func(context.Context, *pool
 		setTrailer(ctx, metadata.Pairs(trailerReinitialized, "true"))
 	}
 	if err != nil {
+		waits(err, c.target)
 		return out, &callError{Target: c.target, Tool: c.tool != "", Err: err}
 	}
 	return out, nil

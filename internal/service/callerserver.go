@@ -19,12 +19,20 @@ var (
 
 // callerServer makes a server of a transport that a caller brings, if the
 // operator's policy allows it.
-func (s *Service) callerServer(t *mcpbridgev1.TransportConfig) (*pool.Server, error) {
+func (s *Service) callerServer(t *mcpbridgev1.TransportConfig, p Personal) (*pool.Server, error) {
 	ct, err := s.callerTransport(t)
 	if err != nil {
 		return nil, err
 	}
-	dialer, err := s.opts.Dial(ct)
+	if ct.Kind == "stdio" {
+		if err := p.forStdio(); err != nil {
+			return nil, err
+		}
+	}
+	if p.Header, err = over("transport."+ct.Kind+".headers", transportHeaders(t), p.Header); err != nil {
+		return nil, err
+	}
+	dialer, err := s.opts.Dial(ct, p)
 	if err != nil {
 		return nil, &fieldError{Field: "transport", Problem: err.Error()}
 	}
@@ -61,6 +69,19 @@ func (s *Service) allowCommand(t *mcpbridgev1.StdioTransport) error {
 	return nil
 }
 
+// transportHeaders are those that stand beside the URL.
+func transportHeaders(t *mcpbridgev1.TransportConfig) map[string]string {
+	switch kind := t.GetTransport().(type) {
+	case *mcpbridgev1.TransportConfig_Http:
+		return kind.Http.GetHeaders()
+	case *mcpbridgev1.TransportConfig_Sse:
+		return kind.Sse.GetHeaders()
+	case *mcpbridgev1.TransportConfig_Websocket:
+		return kind.Websocket.GetHeaders()
+	}
+	return nil
+}
+
 // A urlTransport is any of the transports that have a URL.
 type urlTransport interface {
 	GetUrl() string
@@ -76,5 +97,5 @@ func (s *Service) allowURL(kind string, t urlTransport, check func(string) (*url
 	if err != nil || s.opts.Policy == nil || !s.opts.Policy.AllowsURL(u) {
 		return CallerTransport{}, errURLForbidden
 	}
-	return CallerTransport{Kind: kind, URL: t.GetUrl(), Header: t.GetHeaders()}, nil
+	return CallerTransport{Kind: kind, URL: t.GetUrl()}, nil
 }

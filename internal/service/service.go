@@ -36,7 +36,12 @@ type Options struct {
 	Access map[string]*auth.Access
 	// Dial makes a dialer for a transport that a caller brought and the policy
 	// allows.
-	Dial func(CallerTransport) (transport.Dialer, error)
+	Dial func(CallerTransport, Personal) (transport.Dialer, error)
+	// PersonalDial makes a dialer for a configured server, that shows it what a
+	// caller wants it to see.
+	PersonalDial func(server string, p Personal) (transport.Dialer, error)
+	// Authorizations wait for persons. Nil: none do.
+	Authorizations Authorizations
 	// Client configures the clients of such transports.
 	Client mcp.Options
 	Logger *slog.Logger
@@ -54,9 +59,8 @@ type CallerTransport struct {
 	Kind string
 	// Argv is the command of stdio and its arguments.
 	Argv []string
-	// URL is where the others connect to, Header what they send there.
-	URL    string
-	Header map[string]string
+	// URL is where the others connect to.
+	URL string
 }
 
 func (o Options) withDefaults() Options {

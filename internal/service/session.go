@@ -30,6 +30,7 @@ func (s *Service) Connect(ctx context.Context, req *mcpbridgev1.ConnectRequest) 
 	defer cancel()
 	session, err := s.pool.Open(ctx, params)
 	if err != nil {
+		waits(err, req.GetServer())
 		return nil, err
 	}
 	out, err := sessionMessage(session, req.GetJsonFormat())
@@ -44,8 +45,6 @@ func (s *Service) openParams(ctx context.Context, req *mcpbridgev1.ConnectReques
 	if err := refuse(
 		unused{"roots", len(req.GetRoots()) > 0},
 		unused{"answers", req.GetAnswers() != nil},
-		unused{"headers", len(req.GetHeaders()) > 0},
-		unused{"credentials", req.GetCredentials() != nil},
 		unused{"protocol_version", req.GetProtocolVersion() != ""},
 	); err != nil {
 		return p, err
@@ -64,19 +63,45 @@ func (s *Service) openParams(ctx context.Context, req *mcpbridgev1.ConnectReques
 		}
 		p.ClientInfo = mcp.Implementation{Name: info.GetName(), Title: info.GetTitle(), Version: info.GetVersion()}
 	}
-	p.Server, err = s.peer(ctx, req)
+	own, err := s.personal(p.Principal, req)
+	if err != nil {
+		return p, err
+	}
+	if own.own() && p.Lease {
+		return p, &fieldError{Field: "sharing", Problem: "cannot be SHARED beside headers or credentials"}
+	}
+	p.Server, p.Client, err = s.peer(ctx, req, own)
 	return p, err
 }
 
 // peer finds or makes what a Connect connects to.
-func (s *Service) peer(ctx context.Context, req *mcpbridgev1.ConnectRequest) (*pool.Server, error) {
+func (s *Service) peer(ctx context.Context, req *mcpbridgev1.ConnectRequest, own Personal) (*pool.Server, *mcp.Client, error) {
 	switch peer := req.GetPeer().(type) {
 	case *mcpbridgev1.ConnectRequest_Server:
-		return s.server(ctx, strings.TrimPrefix(peer.Server, serverPrefix))
+		server, err := s.server(ctx, strings.TrimPrefix(peer.Server, serverPrefix))
+		if err != nil || !own.own() {
+			return server, nil, err
+		}
+		client, err := s.personalClient(server, own)
+		return server, client, err
 	case *mcpbridgev1.ConnectRequest_Transport:
-		return s.callerServer(peer.Transport)
+		server, err := s.callerServer(peer.Transport, own)
+		return server, nil, err
 	}
-	return nil, &fieldError{Field: "server", Problem: "is required, unless a transport is given"}
+	return nil, nil, &fieldError{Field: "server", Problem: "is required, unless a transport is given"}
+}
+
+// personalClient returns a client of the server for a caller with something of
+// its own to show.
+func (s *Service) personalClient(server *pool.Server, own Personal) (*mcp.Client, error) {
+	if server.Client.Peer().Network == "pipe" {
+		return nil, own.forStdio()
+	}
+	dialer, err := s.opts.PersonalDial(server.Name, own)
+	if err != nil {
+		return nil, &fieldError{Field: "credentials", Problem: err.Error()}
+	}
+	return server.Client.WithDialer(dialer), nil
 }
 
 // duration checks an optional duration; absent is 0.

@@ -143,7 +143,9 @@ func metadataOf(err error) map[string]string {
 // classify chooses code and reason. Kinds of errors are asked for from the
 // outside in: what we concluded before what the peer said.
 func classify(err error) verdict {
-	for _, ask := range []func(error) (verdict, bool){ownError, callerError, poolError, protocolError, transportError, upstreamError, connectError, contextError} {
+	for _, ask := range []func(error) (verdict, bool){
+		ownError, callerError, poolError, authorizationError, protocolError, transportError, upstreamError, connectError, contextError,
+	} {
 		if v, ok := ask(err); ok {
 			return v
 		}

@@ -22,6 +22,18 @@ const (
 	headerEventID = "Last-Event-Id"
 )
 
+// CheckHeader reports every header that cannot be sent, or that is not to be set
+// because MCP, HTTP or WebSocket define it. It repeats no value.
+func CheckHeader(h http.Header) error {
+	errs := []error{checkHeader(h)}
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if reserved(http.CanonicalHeaderKey(name)) {
+			errs = append(errs, fmt.Errorf("header %q: is set by the bridge itself", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // checkHeader reports every configured header that cannot be sent.
 func checkHeader(h http.Header) error {
 	var errs []error
