@@ -18,7 +18,7 @@ const redirectURI = "http://localhost:3000/callback"
 type bench struct {
 	t           *testing.T
 	manager     *Manager
-	connections *http.Transport
+	connections *transport.HTTPClient
 }
 
 func newBench(t *testing.T, o Options) *bench {
