@@ -20,9 +20,11 @@ const redirectURI = "http://localhost:3000/callback"
 // maxConsents bounds how often a person consents to one call.
 const maxConsents = 4
 
+func (s *scenario) aboutAuthorization() bool { return strings.HasPrefix(s.name, "auth/") }
+
 // credentials are what the scenario gives the client to prove who it is.
 func (s *scenario) credentials() *mcpbridgev1.Credentials {
-	if !strings.HasPrefix(s.name, "auth/") {
+	if !s.aboutAuthorization() {
 		return nil
 	}
 	id := s.context.ClientID

@@ -53,12 +53,21 @@ func (s *scenario) connect(ctx context.Context) error {
 				Transport: &mcpbridgev1.TransportConfig_Http{Http: &mcpbridgev1.HttpTransport{Url: s.url}},
 			}},
 			ClientInfo:  &mcpbridgev1.Implementation{Name: "conformance-adapter", Version: "1.0.0"},
-			Answers:     &mcpbridgev1.Answers{Sampling: true, ElicitationForm: true, ElicitationUrl: true, Roots: true},
+			Answers:     s.answers(),
 			Credentials: s.credentials(),
 		})
 		s.target = resp.GetSession().GetName()
 		return err
 	})
+}
+
+// answers are the questions of the server's that the adapter answers. Servers
+// that are about authorization ask none.
+func (s *scenario) answers() *mcpbridgev1.Answers {
+	if s.aboutAuthorization() {
+		return nil
+	}
+	return &mcpbridgev1.Answers{Sampling: true, ElicitationForm: true, ElicitationUrl: true, Roots: true}
 }
 
 // listAndCall lists the tools and calls each without arguments, which is what
@@ -180,7 +189,7 @@ func (s *scenario) tools(ctx context.Context) (tools []*mcpbridgev1.Tool, err er
 // form as it is, and confirms where a confirmation is asked for.
 func (s *scenario) call(ctx context.Context, name, arguments string) error {
 	req := &mcpbridgev1.CallToolRequest{
-		Target: s.target, Name: name, ArgumentsJson: &arguments, AcceptInputRequired: true,
+		Target: s.target, Name: name, ArgumentsJson: &arguments, AcceptInputRequired: !s.aboutAuthorization(),
 	}
 	for {
 		var resp *mcpbridgev1.CallToolResponse
