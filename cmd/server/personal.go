@@ -86,7 +86,7 @@ func (u *upstreams) callerWrap(endpoint string, p personal) (func(http.RoundTrip
 	if p.credentials == nil && p.header.Get("Authorization") != "" {
 		return nil, nil
 	}
-	c := oauth.ServerConfig{URL: endpoint, Connections: u.guarded, Credentials: oauth.Credentials{Grant: oauth.AuthorizationCode}}
+	c := oauth.ServerConfig{URL: endpoint, Connections: transport.Traced(u.guarded, propagator(config.DefaultServer())), Credentials: oauth.Credentials{Grant: oauth.AuthorizationCode}}
 	if p.credentials != nil {
 		c.Credentials = *p.credentials
 	}

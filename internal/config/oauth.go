@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"maps"
 	"net/textproto"
 	"net/url"
@@ -244,7 +243,7 @@ func (s Server) checkForwards(add func(field, message string)) {
 		case !isToken(from) || !isToken(to):
 			add("forward_headers."+from, "is not of the form caller's name: server's name; use letters, digits and dashes")
 		case seen[to]:
-			add("forward_headers."+from, fmt.Sprintf("becomes the same header as another one: %s", to))
+			add("forward_headers."+from, "becomes the same header as another one: "+to)
 		}
 		seen[to] = true
 	}

@@ -124,7 +124,7 @@ func (x *access) begin(ctx context.Context, used *token, c *challenge) (r *renew
 	}
 	r = &renewal{done: make(chan struct{})}
 	err = x.a.m.start(ctx, func(ctx context.Context) {
-		failure := x.obtain(ctx, used, c)
+		failure := x.traced(ctx, func(ctx context.Context) error { return x.obtain(ctx, used, c) })
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.renewal, r.err = nil, failure

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -65,20 +64,22 @@ func OpenFile(path string, key []byte) (*File, error) {
 }
 
 func (f *File) read() error {
-	file, err := os.Open(f.path)
+	info, err := os.Stat(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	if !info.Mode().IsRegular() || info.Size() > maxFileBytes {
+		return errors.New("is not a file of tokens")
+	}
+	data, err := os.ReadFile(f.path)
 	if err != nil {
 		return err
 	}
 	head := len(fileHeader) + f.seal.NonceSize()
-	if len(data) > maxFileBytes || len(data) < head || string(data[:len(fileHeader)]) != fileHeader {
+	if len(data) < head || string(data[:len(fileHeader)]) != fileHeader {
 		return errors.New("is not a file of tokens")
 	}
 	text, err := f.seal.Open(nil, data[len(fileHeader):head], data[head:], []byte(fileHeader))

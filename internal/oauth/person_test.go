@@ -74,7 +74,9 @@ func TestDiscovery(t *testing.T) {
 		"for a neighbour":           {func(g *guarded, _ *issuer) { g.resource = g.URL + "/mc" }, "the server's metadata is for another resource"},
 		"for another host":          {func(g *guarded, _ *issuer) { g.resource = "https://example.com/mcp" }, "the server's metadata is for another resource"},
 		"challenge names http": {
-			func(g *guarded, _ *issuer) { g.challenge = func() string { return `Bearer resource_metadata="http://example.com/x"` } }, "",
+			func(g *guarded, _ *issuer) {
+				g.challenge = func() string { return `Bearer resource_metadata="http://example.com/x"` }
+			}, "",
 		},
 		"issuer with a path": {func(_ *guarded, i *issuer) { i.path = "/tenant" }, ""},
 		"OpenID with the path in front": {

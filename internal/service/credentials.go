@@ -2,18 +2,20 @@ package service
 
 import (
 	"maps"
-	"net/http"
+	"net/textproto"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/oauth"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
+const authorization = "Authorization"
+
 // A Personal is what a caller wants a server to see of it.
 type Personal struct {
 	Principal string
-	// Header is sent with every request.
-	Header http.Header
+	// Header is sent with every request, its names in canonical form.
+	Header map[string][]string
 	// Credentials are for the server's authorization server. Nil: there are none.
 	Credentials *oauth.Credentials
 }
@@ -33,7 +35,7 @@ func (p Personal) forStdio() error {
 }
 
 // over lays winning over the headers that field has.
-func over(field string, given map[string]string, winning http.Header) (http.Header, error) {
+func over(field string, given map[string]string, winning map[string][]string) (map[string][]string, error) {
 	h, err := headers(field, given)
 	if err != nil || h == nil {
 		return winning, err
@@ -54,17 +56,15 @@ func (s *Service) personal(principal string, req *mcpbridgev1.ConnectRequest) (p
 		if err := required(field, kind.BearerToken); err != nil {
 			return p, err
 		}
-		bearer := http.Header{"Authorization": {"Bearer " + kind.BearerToken}}
+		bearer := map[string][]string{authorization: {"Bearer " + kind.BearerToken}}
 		if transport.CheckHeader(bearer) != nil {
 			return p, &fieldError{Field: field, Problem: "cannot be sent in a header"}
 		}
-		if p.Header.Get("Authorization") != "" {
+		if p.Header[authorization] != nil {
 			return p, &fieldError{Field: "headers", Problem: "has an Authorization beside credentials"}
 		}
-		if p.Header == nil {
-			p.Header = make(http.Header)
-		}
-		p.Header.Set("Authorization", bearer.Get("Authorization"))
+		maps.Copy(bearer, p.Header)
+		p.Header = bearer
 	case *mcpbridgev1.Credentials_ClientCredentials:
 		p.Credentials, err = clientCredentials(kind.ClientCredentials)
 	case *mcpbridgev1.Credentials_AuthorizationCode:
@@ -74,7 +74,7 @@ func (s *Service) personal(principal string, req *mcpbridgev1.ConnectRequest) (p
 			err = &fieldError{Field: "credentials", Problem: "names no kind"}
 		}
 	}
-	if err == nil && p.Credentials != nil && p.Header.Get("Authorization") != "" {
+	if err == nil && p.Credentials != nil && p.Header[authorization] != nil {
 		err = &fieldError{Field: "headers", Problem: "has an Authorization beside credentials"}
 	}
 	return p, err
@@ -87,18 +87,19 @@ const (
 )
 
 // headers checks those that a caller brings.
-func headers(field string, given map[string]string) (http.Header, error) {
+func headers(field string, given map[string]string) (map[string][]string, error) {
 	if len(given) == 0 {
 		return nil, nil
 	}
 	total := 0
-	h := make(http.Header, len(given))
+	h := make(map[string][]string, len(given))
 	for name, value := range given {
 		total += len(name) + len(value)
-		if _, twice := h[http.CanonicalHeaderKey(name)]; twice {
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		if h[canonical] != nil {
 			return nil, &fieldError{Field: field, Problem: "has a header in two spellings"}
 		}
-		h[http.CanonicalHeaderKey(name)] = []string{value}
+		h[canonical] = []string{value}
 	}
 	if len(given) > maxHeaders || total > maxHeaderBytes {
 		return nil, &fieldError{Field: field, Problem: "are more than a request may have"}

@@ -383,7 +383,7 @@ func transportError(err error) (verdict, bool) {
 	case transport.KindProtocol:
 		v.code, v.reason = codes.Internal, mcpbridgev1.Reason_REASON_UPSTREAM_PROTOCOL
 		v.message = "the server sent something that is not MCP"
-	case transport.KindStatus:
+	case transport.KindStatus, transport.KindConsent:
 		v = httpStatus(e)
 	}
 	if e.Detail != "" {
