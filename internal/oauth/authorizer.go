@@ -54,14 +54,17 @@ func (m *Manager) Authorizer(cfg ServerConfig) (*Authorizer, error) {
 	if err := errors.Join(err, errConnections, cfg.Credentials.check()); err != nil {
 		return nil, err
 	}
-	owner := "caller"
-	if cfg.Configured {
-		owner = "operator"
+	return &Authorizer{m: m, cfg: cfg, url: u, fetcher: newFetcher(cfg.Connections), id: cfg.id()}, nil
+}
+
+// id tells one authorizer's tokens from those of others. A caller has to have the
+// same secret to get at them; an operator's may be changed without anybody being
+// asked for consent again.
+func (c ServerConfig) id() string {
+	if !c.Configured {
+		return keyOf("caller", c.URL, c.Credentials.Fingerprint())
 	}
-	return &Authorizer{
-		m: m, cfg: cfg, url: u, fetcher: newFetcher(cfg.Connections),
-		id: keyOf(owner, cfg.URL, cfg.Credentials.Fingerprint()),
-	}, nil
+	return keyOf("operator", c.URL, string(c.Credentials.Grant), c.Credentials.Issuer, c.Credentials.ClientID)
 }
 
 // endpointOf returns the URL of an MCP endpoint as HTTP has it.

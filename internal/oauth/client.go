@@ -165,6 +165,9 @@ func (c client) authenticate(req *http.Request, form url.Values, key *Key, audie
 	case methodNone:
 		form.Set("client_id", c.ID)
 	case methodKey:
+		if key == nil {
+			return refusedf("the client has no key any more, by which it is known to the authorization server")
+		}
 		assertion, err := key.assertion(c.ID, audience)
 		if err != nil {
 			return err

@@ -125,6 +125,14 @@ func (x *access) regrant(ctx context.Context, req tokenRequest) error {
 	return nil
 }
 
+// current is the client that a token was issued to, with the secret of today.
+func (a *Authorizer) current(c client) client {
+	if c.ID == a.cfg.Credentials.ClientID {
+		c.Secret = a.cfg.Credentials.ClientSecret
+	}
+	return c
+}
+
 // extend replaces a token that has expired without asking the MCP server.
 func (x *access) extend(ctx context.Context, used *token) error {
 	if used.Refresh != "" {
@@ -135,7 +143,7 @@ func (x *access) extend(ctx context.Context, used *token) error {
 	}
 	return x.regrant(ctx, tokenRequest{
 		issuer: used.Issuer, endpoint: used.Endpoint, resource: used.Resource,
-		client: used.Client, key: x.a.cfg.Credentials.Key, scopes: used.Scopes,
+		client: x.a.current(used.Client), key: x.a.cfg.Credentials.Key, scopes: used.Scopes,
 	})
 }
 
@@ -144,7 +152,7 @@ func (x *access) extend(ctx context.Context, used *token) error {
 func (x *access) refresh(ctx context.Context, used *token) (done bool, err error) {
 	req := tokenRequest{
 		issuer: used.Issuer, endpoint: used.Endpoint, resource: used.Resource,
-		client: used.Client, key: x.a.cfg.Credentials.Key, scopes: used.Scopes,
+		client: x.a.current(used.Client), key: x.a.cfg.Credentials.Key, scopes: used.Scopes,
 		form: url.Values{"grant_type": {"refresh_token"}, "refresh_token": {used.Refresh}},
 	}
 	t, err := req.fetch(ctx, x.a.fetcher)

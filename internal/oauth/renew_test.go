@@ -227,3 +227,24 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 		}
 	}
 }
+
+// A secret that the operator has changed takes nobody's consent away.
+func TestRotatedSecret(t *testing.T) {
+	t.Parallel()
+	store := NewMemory()
+	i := newIssuer(t)
+	g := newGuarded(t, i)
+	credentials := Credentials{Grant: AuthorizationCode, ClientID: "id", ClientSecret: "old"}
+	b := newBench(t, Options{Store: store})
+	rt := b.client(g, credentials, "alice")
+	b.consent(b.asked(rt, g), "alice")
+	b.served(rt, g)
+	i.revoke()
+	credentials.ClientSecret = "new"
+	next := newBench(t, Options{Store: store})
+	next.served(next.client(g, credentials, "alice"), g)
+	forms := i.tokenForms()
+	if got := forms[len(forms)-1].Get("basic"); got != "id:new" {
+		t.Errorf("refreshed as %q", got)
+	}
+}

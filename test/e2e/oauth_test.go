@@ -40,10 +40,10 @@ func newGuardedServer(t *testing.T, sse bool) *guardedServer {
 		func(context.Context, *mcpsdk.CallToolRequest, struct{}) (*mcpsdk.CallToolResult, any, error) {
 			return &mcpsdk.CallToolResult{}, nil, nil
 		})
-	any := func(*http.Request) *mcpsdk.Server { return server }
-	g := &guardedServer{mcp: mcpsdk.NewStreamableHTTPHandler(any, nil)}
+	pick := func(*http.Request) *mcpsdk.Server { return server }
+	g := &guardedServer{mcp: mcpsdk.NewStreamableHTTPHandler(pick, nil)}
 	if sse {
-		g.mcp = mcpsdk.NewSSEHandler(any, nil)
+		g.mcp = mcpsdk.NewSSEHandler(pick, nil)
 	}
 	g.Server = httptest.NewServer(g)
 	t.Cleanup(g.Close)
