@@ -44,12 +44,12 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		if t != nil {
 			t.noteReply(resp)
 		}
-		c, again := rt.mayAnswer(req, resp, t)
-		if !again {
+		c := rt.answerable(req, resp, t)
+		if c == nil {
 			return resp, nil
 		}
 		discard(resp)
-		next, err := rt.access.renew(ctx, t, &c)
+		next, err := rt.access.renew(ctx, t, c)
 		if err != nil {
 			return nil, failure(ctx, resp, err)
 		}
@@ -78,23 +78,26 @@ func (rt *roundTripper) send(req *http.Request, t *token) (*http.Response, error
 	return rt.base.RoundTrip(req)
 }
 
-// mayAnswer reports whether the reply is a challenge that another token may meet.
-func (rt *roundTripper) mayAnswer(req *http.Request, resp *http.Response, t *token) (challenge, bool) {
+// answerable returns the challenge of a reply, if another token may meet it; nil
+// otherwise.
+func (rt *roundTripper) answerable(req *http.Request, resp *http.Response, t *token) *challenge {
 	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden ||
 		req.Body != nil && req.GetBody == nil {
-		return challenge{}, false
+		return nil
 	}
 	c := readChallenge(resp)
 	switch {
 	case c.status == http.StatusForbidden:
-		return c, c.insufficient && rt.access.mayStepUp(&c)
+		if !c.insufficient || !rt.access.mayStepUp(&c) {
+			return nil
+		}
 	case t != nil && !t.accepted.Load():
 		// It was made for this server a moment ago. The next one would fare no
 		// better, but the next call may try.
 		rt.access.forget(req.Context(), t)
-		return c, false
+		return nil
 	}
-	return c, true
+	return &c
 }
 
 // discard gives the connection of a reply back.
