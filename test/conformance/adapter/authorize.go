@@ -70,6 +70,19 @@ func consentOf(err error) *mcpbridgev1.AuthorizationRequired {
 	return nil
 }
 
+// maxTries bounds how often a refused authorization is tried.
+const maxTries = 4
+
+// connectAgain connects, and tries again where an authorization is refused, as
+// people do. What was right to refuse must be refused each time.
+func (s *scenario) connectAgain(ctx context.Context) error {
+	err := s.connect(ctx)
+	for tries := 1; err != nil && s.aboutAuthorization() && tries < maxTries; tries++ {
+		err = s.connect(ctx)
+	}
+	return err
+}
+
 // consent opens the URL as a browser would, and gives the bridge the URL that
 // the authorization server then sends the browser to.
 func (s *scenario) consent(ctx context.Context, url string) error {

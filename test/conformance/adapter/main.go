@@ -49,7 +49,7 @@ func run(ctx context.Context) error {
 	if !ok {
 		steps = (*scenario).listAndCall
 	}
-	if err := s.connect(ctx); err != nil {
+	if err := s.connectAgain(ctx); err != nil {
 		return err
 	}
 	if err := steps(&s, ctx); err != nil {

@@ -42,6 +42,7 @@ func scenarios() map[string]func(*scenario, context.Context) error {
 		"json-schema-2020-12-preservation":    (*scenario).echoSchema,
 		"sep-2322-client-request-state":       (*scenario).requestState,
 		"auth/authorization-server-migration": (*scenario).callTwice,
+		"auth/scope-step-up":                  (*scenario).callTwice,
 	}
 }
 
@@ -165,7 +166,8 @@ func (s *scenario) requestState(ctx context.Context) error {
 	return nil
 }
 
-// callTwice gives the server the time to move to another authorization server.
+// callTwice shows what the server makes of later calls, for which it wants
+// another authorization server, or no wider scope.
 func (s *scenario) callTwice(ctx context.Context) error {
 	if err := s.listAndCall(ctx); err != nil {
 		return err
