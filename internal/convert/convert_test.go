@@ -73,6 +73,11 @@ func TestInto(t *testing.T) {
 		"null is absent, but not in a value": {
 			msg: &mcpbridgev1.CallToolResponse{}, in: `{"content":null,"structuredContent":null,"_meta":null}`, want: `{"structuredContent":null}`,
 		},
+		"task": {
+			msg:  &mcpbridgev1.Task{},
+			in:   `{"taskId":"t","status":"input_required","createdAt":"2026-01-02T03:04:05.5Z","lastUpdatedAt":"yesterday","ttl":60000,"pollInterval":1500}`,
+			want: `{"taskId":"t","status":"TASK_STATUS_INPUT_REQUIRED","createTime":"2026-01-02T03:04:05.500Z","ttl":"60s","pollInterval":"1.500s","extra":{"lastUpdatedAt":"yesterday"}}`,
+		},
 		"text format": {
 			msg: &mcpbridgev1.CallToolResponse{}, format: asText, in: `{"structuredContent":{"b":1.0,"a":[]},"_meta":{"k":null}}`,
 			want: `{"structuredContentJson":"{\"b\":1.0,\"a\":[]}","metaJson":"{\"k\":null}"}`,

@@ -49,6 +49,8 @@ const (
 	shapeValue
 	// shapeMillis is a google.protobuf.Duration that MCP gives in milliseconds.
 	shapeMillis
+	// shapeTime is a google.protobuf.Timestamp that MCP gives as RFC 3339 text.
+	shapeTime
 )
 
 // plans caches the plan of each message type. Plans never change.
@@ -117,11 +119,16 @@ func understood(md protoreflect.MessageDescriptor) []string {
 
 // memberName is the name under which MCP knows a field.
 func memberName(fd protoreflect.FieldDescriptor) string {
-	switch fd.Name() {
-	case "meta":
+	task := fd.ContainingMessage().Name() == "Task"
+	switch name := fd.Name(); {
+	case name == "meta":
 		return "_meta"
-	case "ttl":
+	case name == "ttl" && !task:
 		return "ttlMs"
+	case name == "create_time" && task:
+		return "createdAt"
+	case name == "update_time" && task:
+		return "lastUpdatedAt"
 	}
 	return fd.JSONName()
 }
@@ -139,7 +146,7 @@ func ours(fd protoreflect.FieldDescriptor) bool {
 		return true
 	}
 	switch fd.Name() {
-	case "origin", "missing", "input_required", "task", "output_validation_error", "next_cursor":
+	case "origin", "missing", "input_required", "task", "output_validation_error", "next_cursor", "request_state", "expire_time":
 		return true
 	}
 	// The text twins are filled together with their others.
@@ -184,6 +191,8 @@ func (b *builder) message(f *field, fd protoreflect.FieldDescriptor) {
 		f.shape = shapeValue
 	case "google.protobuf.Duration":
 		f.shape = shapeMillis
+	case "google.protobuf.Timestamp":
+		f.shape = shapeTime
 	default:
 		f.shape, f.message = shapeMessage, b.plan(fd.Message())
 	}
@@ -195,13 +204,28 @@ func (b *builder) message(f *field, fd protoreflect.FieldDescriptor) {
 // words maps MCP's spelling of an enumeration, e.g. "user", to the numbers of
 // ours, e.g. ROLE_USER.
 func words(ed protoreflect.EnumDescriptor) map[string]protoreflect.EnumNumber {
-	values := ed.Values()
-	prefix := strings.TrimSuffix(string(values.ByNumber(0).Name()), "UNSPECIFIED")
-	m := make(map[string]protoreflect.EnumNumber, values.Len())
-	for i := range values.Len() {
-		if v := values.Get(i); v.Number() != 0 {
-			m[strings.ToLower(strings.TrimPrefix(string(v.Name()), prefix))] = v.Number()
+	m := make(map[string]protoreflect.EnumNumber, ed.Values().Len())
+	for i := range ed.Values().Len() {
+		n := ed.Values().Get(i).Number()
+		if word, ok := wordOf(ed, n); ok {
+			m[word] = n
 		}
 	}
 	return m
+}
+
+// wordOf returns MCP's spelling of a value of an enumeration; the zero value
+// has none.
+func wordOf(ed protoreflect.EnumDescriptor, n protoreflect.EnumNumber) (string, bool) {
+	v := ed.Values().ByNumber(n)
+	if v == nil || n == 0 {
+		return "", false
+	}
+	prefix := strings.TrimSuffix(string(ed.Values().ByNumber(0).Name()), "UNSPECIFIED")
+	word := strings.ToLower(strings.TrimPrefix(string(v.Name()), prefix))
+	// MCP writes "input_required", but "thisServer".
+	if first, rest, two := strings.Cut(word, "_"); two && ed.Name() == "IncludeContext" {
+		word = first + strings.ToUpper(rest[:1]) + rest[1:]
+	}
+	return word, true
 }

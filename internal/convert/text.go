@@ -39,6 +39,23 @@ func Object(s *structpb.Struct, text *string, depth int) ([]byte, error) {
 	return v, rawjson.CheckUnique(v)
 }
 
+// Value is [Object] for JSON of any shape.
+func Value(v *structpb.Value, text *string, depth int) ([]byte, error) {
+	switch {
+	case v != nil && text != nil:
+		return nil, ErrBothTwins
+	case v != nil:
+		return appendValue(nil, v, depth)
+	case text == nil:
+		return nil, nil
+	}
+	b := rawjson.Trim([]byte(*text))
+	if err := rawjson.Check(b, depth); err != nil {
+		return nil, err
+	}
+	return b, rawjson.CheckUnique(b)
+}
+
 func appendStruct(dst []byte, s *structpb.Struct, depth int) ([]byte, error) {
 	if depth == 0 {
 		return nil, rawjson.ErrDepth

@@ -130,6 +130,9 @@ func (w *writer) value(f *field, v []byte) bool {
 }
 
 func (w *writer) list(f *field, v []byte) bool {
+	if v[0] == '{' && f.message != nil && f.message.block {
+		return w.single(f, v) // sampling messages write a list of one block so
+	}
 	if v[0] != '[' {
 		return false
 	}
@@ -178,6 +181,8 @@ func (w *writer) single(f *field, v []byte) bool {
 		return w.twins(f, v)
 	case shapeMillis:
 		return w.millis(f, v)
+	case shapeTime:
+		return w.time(f, v)
 	case shapeIgnored:
 	}
 	return true
@@ -231,9 +236,20 @@ func (w *writer) millis(f *field, v []byte) bool {
 		return false
 	}
 	d := durationpb.New(time.Duration(n * float64(time.Millisecond)))
+	return w.seconds(f, d.GetSeconds(), d.GetNanos())
+}
+
+func (w *writer) time(f *field, v []byte) bool {
+	text, _ := rawjson.String(v)
+	t, err := time.Parse(time.RFC3339Nano, text)
+	return err == nil && w.seconds(f, t.Unix(), int32(t.Nanosecond())) //nolint:gosec // below a second
+}
+
+// seconds appends a google.protobuf.Duration or Timestamp.
+func (w *writer) seconds(f *field, seconds int64, nanos int32) bool {
 	return w.delimited(f.number, func() bool {
-		w.buf = appendVarintField(w.buf, 1, d.GetSeconds())
-		w.buf = appendVarintField(w.buf, 2, int64(d.GetNanos()))
+		w.buf = appendVarintField(w.buf, 1, seconds)
+		w.buf = appendVarintField(w.buf, 2, int64(nanos))
 		return true
 	})
 }
