@@ -78,9 +78,13 @@ type CallToolRequest struct {
 	IdempotencyKey string `protobuf:"bytes,14,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Run the call as a task, which outlives this RPC. Absent: in the ordinary
 	// way. UNIMPLEMENTED where the server or the tool has no tasks.
-	Task          *TaskOptions `protobuf:"bytes,15,opt,name=task,proto3" json:"task,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Task *TaskOptions `protobuf:"bytes,15,opt,name=task,proto3" json:"task,omitempty"`
+	// Begin `timeout` anew with each progress that the tool makes: the call then
+	// takes as long as it goes on, but never longer than 15 min or the deadline
+	// of the RPC.
+	ExtendTimeoutOnProgress bool `protobuf:"varint,16,opt,name=extend_timeout_on_progress,json=extendTimeoutOnProgress,proto3" json:"extend_timeout_on_progress,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *CallToolRequest) Reset() {
@@ -216,6 +220,13 @@ func (x *CallToolRequest) GetTask() *TaskOptions {
 		return x.Task
 	}
 	return nil
+}
+
+func (x *CallToolRequest) GetExtendTimeoutOnProgress() bool {
+	if x != nil {
+		return x.ExtendTimeoutOnProgress
+	}
+	return false
 }
 
 // What came of a call. Exactly one of three: the tool's result (`content`,
@@ -399,9 +410,11 @@ type CallToolStreamRequest struct {
 	// its events from then on.
 	IdempotencyKey string `protobuf:"bytes,14,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// See CallToolRequest.task. The stream ends with the task, not its result.
-	Task          *TaskOptions `protobuf:"bytes,15,opt,name=task,proto3" json:"task,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Task *TaskOptions `protobuf:"bytes,15,opt,name=task,proto3" json:"task,omitempty"`
+	// See CallToolRequest.extend_timeout_on_progress.
+	ExtendTimeoutOnProgress bool `protobuf:"varint,16,opt,name=extend_timeout_on_progress,json=extendTimeoutOnProgress,proto3" json:"extend_timeout_on_progress,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *CallToolStreamRequest) Reset() {
@@ -537,6 +550,13 @@ func (x *CallToolStreamRequest) GetTask() *TaskOptions {
 		return x.Task
 	}
 	return nil
+}
+
+func (x *CallToolStreamRequest) GetExtendTimeoutOnProgress() bool {
+	if x != nil {
+		return x.ExtendTimeoutOnProgress
+	}
+	return false
 }
 
 // An event of a call. First `ready`, then any number of others, last and
@@ -734,7 +754,7 @@ var File_mcpbridge_v1_call_tool_proto protoreflect.FileDescriptor
 
 const file_mcpbridge_v1_call_tool_proto_rawDesc = "" +
 	"\n" +
-	"\x1cmcpbridge/v1/call_tool.proto\x12\fmcpbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19mcpbridge/v1/common.proto\x1a\x1amcpbridge/v1/content.proto\x1a\x18mcpbridge/v1/event.proto\x1a\x1emcpbridge/v1/interaction.proto\x1a\x1amcpbridge/v1/logging.proto\x1a\x17mcpbridge/v1/task.proto\x1a\x1amcpbridge/v1/utility.proto\"\x81\a\n" +
+	"\x1cmcpbridge/v1/call_tool.proto\x12\fmcpbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19mcpbridge/v1/common.proto\x1a\x1amcpbridge/v1/content.proto\x1a\x18mcpbridge/v1/event.proto\x1a\x1emcpbridge/v1/interaction.proto\x1a\x1amcpbridge/v1/logging.proto\x1a\x17mcpbridge/v1/task.proto\x1a\x1amcpbridge/v1/utility.proto\"\xbe\a\n" +
 	"\x0fCallToolRequest\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x125\n" +
@@ -752,7 +772,8 @@ const file_mcpbridge_v1_call_tool_proto_rawDesc = "" +
 	"\atimeout\x18\f \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12<\n" +
 	"\tlog_level\x18\r \x01(\x0e2\x1a.mcpbridge.v1.LoggingLevelH\x03R\blogLevel\x88\x01\x01\x12'\n" +
 	"\x0fidempotency_key\x18\x0e \x01(\tR\x0eidempotencyKey\x12-\n" +
-	"\x04task\x18\x0f \x01(\v2\x19.mcpbridge.v1.TaskOptionsR\x04task\x1a^\n" +
+	"\x04task\x18\x0f \x01(\v2\x19.mcpbridge.v1.TaskOptionsR\x04task\x12;\n" +
+	"\x1aextend_timeout_on_progress\x18\x10 \x01(\bR\x17extendTimeoutOnProgress\x1a^\n" +
 	"\x13InputResponsesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
 	"\x05value\x18\x02 \x01(\v2\x1b.mcpbridge.v1.InputResponseR\x05value:\x028\x01B\x11\n" +
@@ -780,7 +801,7 @@ const file_mcpbridge_v1_call_tool_proto_rawDesc = "" +
 	"\x18_output_validation_errorB\f\n" +
 	"\n" +
 	"_meta_jsonB\r\n" +
-	"\v_extra_json\"\x8d\a\n" +
+	"\v_extra_json\"\xca\a\n" +
 	"\x15CallToolStreamRequest\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x125\n" +
@@ -798,7 +819,8 @@ const file_mcpbridge_v1_call_tool_proto_rawDesc = "" +
 	"\atimeout\x18\f \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12<\n" +
 	"\tlog_level\x18\r \x01(\x0e2\x1a.mcpbridge.v1.LoggingLevelH\x03R\blogLevel\x88\x01\x01\x12'\n" +
 	"\x0fidempotency_key\x18\x0e \x01(\tR\x0eidempotencyKey\x12-\n" +
-	"\x04task\x18\x0f \x01(\v2\x19.mcpbridge.v1.TaskOptionsR\x04task\x1a^\n" +
+	"\x04task\x18\x0f \x01(\v2\x19.mcpbridge.v1.TaskOptionsR\x04task\x12;\n" +
+	"\x1aextend_timeout_on_progress\x18\x10 \x01(\bR\x17extendTimeoutOnProgress\x1a^\n" +
 	"\x13InputResponsesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
 	"\x05value\x18\x02 \x01(\v2\x1b.mcpbridge.v1.InputResponseR\x05value:\x028\x01B\x11\n" +
