@@ -93,7 +93,26 @@ func (s *Session) connect(ctx context.Context) error {
 	}
 	defer u.release(live, false)
 	s.info = live.Info()
+	if s.own != nil && s.asks() {
+		u.hear(ctx)
+	}
 	return nil
+}
+
+// hearTimeout is how long a session waits for the way of its server's questions
+// before it is used all the same.
+const hearTimeout = 2 * time.Second
+
+// hear waits until the server has a way for its questions. What it asks before
+// may be lost: over HTTP a question that belongs to no call, or does not say
+// so, needs a stream to come on.
+func (u *Upstream) hear(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, hearTimeout)
+	defer cancel()
+	version, err := u.change(&u.call, func() bool { return false })
+	if err == nil {
+		_, _ = u.hub.wait(ctx, version) // a server without such a way asks in others
+	}
 }
 
 // enroll adds the session, within the limit, with its upstream. client may be
