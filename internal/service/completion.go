@@ -33,7 +33,8 @@ func (s *Service) Complete(ctx context.Context, req *mcpbridgev1.CompleteRequest
 		return nil, err
 	}
 	resp := new(mcpbridgev1.CompleteResponse)
-	if err := s.read(ctx, call{target: req.GetTarget()}, request, resp, req.GetJsonFormat()); err != nil {
+	op := &operation{call: call{target: req.GetTarget()}, request: request, format: req.GetJsonFormat()}
+	if err := s.query(ctx, op, resp); err != nil {
 		return nil, err
 	}
 	return resp, nil

@@ -64,24 +64,36 @@ func TestCursor(t *testing.T) {
 func TestFollower(t *testing.T) {
 	t.Parallel()
 	f := &follower{level: mcpbridgev1.LoggingLevel_LOGGING_LEVEL_WARNING, token: []byte(`"mine"`)}
-	e := f.event(jsonrpc.Message{Method: "notifications/progress", Params: []byte(`{"progressToken":7,"progress":1,"total":2}`)})
+	event := func(method, params string) *toolEvent {
+		t.Helper()
+		e, err := f.event(callEvent{Message: jsonrpc.Message{Method: method, Params: []byte(params)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	e := event("notifications/progress", `{"progressToken":7,"progress":1,"total":2}`)
 	if p := e.GetProgress(); p.GetProgress() != 1 || p.GetTotal() != 2 || p.GetProgressToken().GetStringValue() != "mine" {
 		t.Errorf("progress %v", e)
 	}
 	f.token = nil
-	e = f.event(jsonrpc.Message{Method: "notifications/progress", Params: []byte(`{"progressToken":7,"progress":1}`)})
+	e = event("notifications/progress", `{"progressToken":7,"progress":1}`)
 	if p := e.GetProgress(); p.ProgressToken != nil || p.Total != nil {
 		t.Errorf("the bridge's token shows: %v", e)
 	}
-	if e = f.event(jsonrpc.Message{Method: "notifications/message", Params: []byte(`{"level":"info","data":"x"}`)}); e != nil {
+	if e = event("notifications/message", `{"level":"info","data":"x"}`); e != nil {
 		t.Errorf("below the level: %v", e)
 	}
-	e = f.event(jsonrpc.Message{Method: "notifications/message", Params: []byte(`{"level":"error","data":{"a":1}}`)})
+	e = event("notifications/message", `{"level":"error","data":{"a":1}}`)
 	if e.GetLog().GetLevel() != mcpbridgev1.LoggingLevel_LOGGING_LEVEL_ERROR || e.GetLog().GetData() == nil {
 		t.Errorf("log %v", e)
 	}
-	e = f.event(jsonrpc.Message{Method: "notifications/new", Params: []byte(`{"x":1.0}`)})
+	e = event("notifications/new", `{"x":1.0}`)
 	if e.GetNotification().GetMethod() != "notifications/new" || e.GetNotification().GetParamsJson() != `{"x":1.0}` {
 		t.Errorf("an unknown notification became %v", e)
+	}
+	e = event("notifications/resources/updated", `{"uri":"u"}`)
+	if e.GetNotification().GetMethod() != "notifications/resources/updated" {
+		t.Errorf("a notification that belongs to no call became %v", e)
 	}
 }

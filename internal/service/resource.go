@@ -30,23 +30,22 @@ func (s *Service) ReadResource(ctx context.Context, req *mcpbridgev1.ReadResourc
 	if err := required("uri", req.GetUri()); err != nil {
 		return nil, err
 	}
-	if err := refuse(
-		unused{"member", req.GetMember() != ""},
-		unused{"answers", req.GetAnswers() != nil},
-		unused{"accept_input_required", req.GetAcceptInputRequired()},
-		unused{"input_responses", len(req.GetInputResponses()) > 0},
-		unused{"request_state", req.RequestState != nil},
-	); err != nil {
+	if err := refuse(unused{"member", req.GetMember() != ""}); err != nil {
+		return nil, err
+	}
+	in, err := s.inputs(req, req.RequestState)
+	if err != nil {
 		return nil, err
 	}
 	c := mcp.ReadResource(req.GetUri())
-	var err error
 	if c.Meta, err = s.object("meta", req.GetMeta(), req.MetaJson); err != nil {
 		return nil, err
 	}
+	op := &operation{
+		call: call{target: req.GetTarget(), limit: limit{asked: req.GetTimeout()}}, request: c, format: req.GetJsonFormat(), inputs: in,
+	}
 	resp := new(mcpbridgev1.ReadResourceResponse)
-	err = s.read(ctx, call{target: req.GetTarget(), timeout: req.GetTimeout()}, c, resp, req.GetJsonFormat())
-	if err != nil {
+	if err := s.query(ctx, op, resp); err != nil {
 		return nil, err
 	}
 	return resp, nil

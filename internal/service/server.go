@@ -121,10 +121,10 @@ func stateOf(s pool.State) mcpbridgev1.State {
 		return mcpbridgev1.State_STATE_READY
 	case pool.TransientFailure:
 		return mcpbridgev1.State_STATE_TRANSIENT_FAILURE
-	case pool.Shutdown:
-		return mcpbridgev1.State_STATE_SHUTDOWN
 	case pool.NeedsAuthorization:
 		return mcpbridgev1.State_STATE_NEEDS_AUTHORIZATION
+	case pool.Shutdown:
+		return mcpbridgev1.State_STATE_SHUTDOWN
 	}
 	return mcpbridgev1.State_STATE_UNSPECIFIED
 }

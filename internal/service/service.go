@@ -22,6 +22,9 @@ type Options struct {
 	CallTimeout time.Duration
 	// MaxCallTimeout caps what callers may ask for. Default 15 min.
 	MaxCallTimeout time.Duration
+	// InputTimeout is how long a call that asked for input waits for the caller
+	// to come back with it. Default 5 min.
+	InputTimeout time.Duration
 	// MaxSendBytes bounds a response, as the gRPC server's limit does.
 	// Default 16 MiB.
 	MaxSendBytes int
@@ -70,6 +73,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxCallTimeout <= 0 {
 		o.MaxCallTimeout = 15 * time.Minute
 	}
+	if o.InputTimeout <= 0 {
+		o.InputTimeout = mcp.DefaultAskTimeout
+	}
 	if o.MaxSendBytes <= 0 {
 		o.MaxSendBytes = 16 << 20
 	}
@@ -90,11 +96,19 @@ type Service struct {
 
 	pool *pool.Pool
 	opts Options
+
+	states    *stateSealer
+	questions *questions
+	parked    *parkedCalls
+	flights   *flights
 }
 
 var _ mcpbridgev1.McpServiceServer = (*Service)(nil)
 
 // New returns a service of the sessions that p keeps. It does not own p.
 func New(p *pool.Pool, o Options) *Service {
-	return &Service{pool: p, opts: o.withDefaults()}
+	return &Service{
+		pool: p, opts: o.withDefaults(),
+		states: newStateSealer(), questions: newQuestions(), parked: newParkedCalls(), flights: newFlights(),
+	}
 }

@@ -23,16 +23,20 @@ func (s *Service) Connect(ctx context.Context, req *mcpbridgev1.ConnectRequest) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel, err := s.limit(ctx, nil, 0)
+	ctx, cancel, _, err := s.bound(ctx, limit{}, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer cancel()
+	owner := newOwnerAsk()
+	params.Ask = owner.answer
 	session, err := s.pool.Open(ctx, params)
 	if err != nil {
 		waits(err, req.GetServer())
+		owner.settle(nobody)
 		return nil, err
 	}
+	owner.settle(s.askOwner(session))
 	out, err := sessionMessage(session, req.GetJsonFormat())
 	if err != nil {
 		return nil, err
@@ -42,15 +46,11 @@ func (s *Service) Connect(ctx context.Context, req *mcpbridgev1.ConnectRequest) 
 
 // openParams checks the request.
 func (s *Service) openParams(ctx context.Context, req *mcpbridgev1.ConnectRequest) (p pool.OpenParams, err error) {
-	if err := refuse(
-		unused{"roots", len(req.GetRoots()) > 0},
-		unused{"answers", req.GetAnswers() != nil},
-		unused{"protocol_version", req.GetProtocolVersion() != ""},
-	); err != nil {
-		return p, err
-	}
 	p.Principal = auth.FromContext(ctx).ID
 	p.Lease = req.GetSharing() == mcpbridgev1.Sharing_SHARING_SHARED
+	if err := s.askParams(req, &p); err != nil {
+		return p, err
+	}
 	if p.IdleTimeout, err = duration("idle_timeout", req.GetIdleTimeout()); err != nil {
 		return p, err
 	}
@@ -72,6 +72,33 @@ func (s *Service) openParams(ctx context.Context, req *mcpbridgev1.ConnectReques
 	}
 	p.Server, p.Client, err = s.peer(ctx, req, own)
 	return p, err
+}
+
+// askParams checks what the server may ask, and how.
+func (s *Service) askParams(req *mcpbridgev1.ConnectRequest, p *pool.OpenParams) (err error) {
+	p.Protocol, p.Capabilities = req.GetProtocolVersion(), capabilitiesOf(req.GetAnswers())
+	if len(req.GetRoots()) > 0 {
+		if p.Roots, err = convert.Roots(req.GetRoots(), s.opts.JSONDepth); err != nil {
+			return fieldOf(err)
+		}
+	}
+	if p.Lease {
+		return notShared(p)
+	}
+	return nil
+}
+
+// notShared refuses what makes a session another's: questions belong to nobody
+// on a connection that is shared.
+func notShared(p *pool.OpenParams) error {
+	for field, set := range map[string]bool{
+		"answers": p.Capabilities != (mcp.Capabilities{}), "roots": p.Roots != nil, "protocol_version": p.Protocol != "",
+	} {
+		if set {
+			return &fieldError{Field: field, Problem: "is not for SHARING_SHARED"}
+		}
+	}
+	return nil
 }
 
 // peer finds or makes what a Connect connects to.

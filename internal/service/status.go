@@ -106,15 +106,22 @@ func deliveryOf(err error) transport.Delivery {
 	var size *responseSizeError
 	var slow *slowCallerError
 	var panicked *panicError
+	var late *lateError
+	delivery := transport.NotSent
 	switch {
 	case errors.As(err, &size), errors.As(err, &slow):
 		return transport.Answered
-	case errors.As(err, &panicked):
+	case errors.As(err, &panicked), errors.Is(err, errOutcomeUnknown):
 		return transport.Unknown
 	case errors.As(err, &where):
-		return where.Delivery
+		delivery = where.Delivery
+	case mcp.DeliveryOf(err) == transport.Answered:
+		return transport.Answered
 	}
-	return transport.NotSent
+	if delivery == transport.NotSent && errors.As(err, &late) {
+		return transport.Unknown
+	}
+	return delivery
 }
 
 // metadataOf says where it happened.
@@ -144,7 +151,8 @@ func metadataOf(err error) map[string]string {
 // outside in: what we concluded before what the peer said.
 func classify(err error) verdict {
 	for _, ask := range []func(error) (verdict, bool){
-		ownError, callerError, poolError, authorizationError, protocolError, transportError, upstreamError, connectError, contextError,
+		ownError, callerError, inputError, poolError, authorizationError, abilityError, protocolError,
+		transportError, upstreamError, connectError, contextError,
 	} {
 		if v, ok := ask(err); ok {
 			return v
@@ -255,7 +263,6 @@ func protocolError(err error) (verdict, bool) {
 	var mismatch *mcp.IncompatibleError
 	var result *mcp.ResultError
 	var limit *mcp.LimitError
-	var input *mcp.InputRequiredError
 	switch {
 	case errors.As(err, &mismatch):
 		return verdict{code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_PROTOCOL_MISMATCH, message: mismatch.Error()}, true
@@ -265,11 +272,6 @@ func protocolError(err error) (verdict, bool) {
 		return verdict{
 			code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_UPSTREAM_LIMIT,
 			message: "what the server sent is " + limit.Error(),
-		}, true
-	case errors.As(err, &input):
-		return verdict{
-			code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_INPUT_REQUIRED,
-			message: "the server asks for input, which nobody gives",
 		}, true
 	}
 	return verdict{}, false

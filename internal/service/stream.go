@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"io"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,6 +11,7 @@ import (
 	"github.com/mcpbridge/mcpbridge/internal/convert"
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/queue"
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 
@@ -25,33 +25,37 @@ type (
 
 // CallToolStream implements McpServiceServer.
 func (s *Service) CallToolStream(req *mcpbridgev1.CallToolStreamRequest, stream callToolStream) error {
-	c, err := s.toolCall(req)
+	op, err := s.toolOperation(req)
 	if err != nil {
 		return err
 	}
-	target, _, err := s.target(stream.Context(), req.GetTarget())
+	t, err := s.target(stream.Context(), req.GetTarget())
 	if err != nil {
 		return err
 	}
 	// Before the stream begins, so that it is the RPC that is refused.
-	if err := s.allowTool(stream.Context(), target.Server(), req.GetName()); err != nil {
+	if err := s.allowTool(stream.Context(), t.Server(), req.GetName()); err != nil {
 		return err
 	}
-	status := target.Status()
-	ready := &mcpbridgev1.Ready{State: stateOf(status.State), Generation: status.Generation}
-	if err := stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Ready{Ready: ready}}); err != nil {
+	if err := stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Ready{Ready: readyEvent(t.Status(), nil)}}); err != nil {
 		return err
 	}
-	f := newFollower(c, req, stream)
-	ctx, cancel := context.WithCancelCause(stream.Context())
-	defer cancel(nil)
-	go f.run(cancel)
-	defer f.events.Close(io.EOF) // also if the call panics
-	resp, err := s.callTool(ctx, c, req)
-	if err == nil {
-		err = convert.Open(resp)
+	op.follower = newFollower(op.request, req, stream)
+	if op.follower.level == 0 && t.session != nil {
+		op.follower.level = levelOfWord(t.session.Level())
 	}
-	return f.finish(resp, err)
+	return op.follower.follow(func(ctx context.Context) (*mcpbridgev1.CallToolResponse, error) {
+		resp := new(mcpbridgev1.CallToolResponse)
+		if err := s.callTool(ctx, op, t, req, resp); err != nil {
+			return nil, err
+		}
+		return resp, convert.Open(resp)
+	})
+}
+
+// readyEvent is the first event of a stream.
+func readyEvent(status pool.Status, uris []string) *mcpbridgev1.Ready {
+	return &mcpbridgev1.Ready{State: stateOf(status.State), Generation: status.Generation, ResourceUris: uris}
 }
 
 // A follower sends the events of one call to its caller. It does so on a
@@ -59,7 +63,7 @@ func (s *Service) CallToolStream(req *mcpbridgev1.CallToolStreamRequest, stream 
 // holds up nobody.
 type follower struct {
 	stream callToolStream
-	events *queue.Queue[jsonrpc.Message]
+	events *queue.Queue[callEvent]
 	format convert.Format
 	// level is the least severe log level that the caller wants.
 	level mcpbridgev1.LoggingLevel
@@ -74,20 +78,45 @@ type follower struct {
 	err  error
 }
 
+// A callEvent is a notification, or, if there is no method, what Own is.
+type callEvent struct {
+	jsonrpc.Message
+	// Own is a *question or a withdrawal.
+	Own any
+}
+
 // newFollower returns the follower of c, and has c tell it of what happens.
 func newFollower(c *mcp.Call, req *mcpbridgev1.CallToolStreamRequest, stream callToolStream) *follower {
 	f := &follower{
-		stream: stream, events: queue.New[jsonrpc.Message](queue.DefaultItems, queue.DefaultBytes), format: req.GetJsonFormat(), level: req.GetLogLevel(),
+		stream: stream, events: queue.New[callEvent](queue.DefaultItems, queue.DefaultBytes),
+		format: req.GetJsonFormat(), level: req.GetLogLevel(),
 		token: rawjson.Get(c.Meta, "progressToken"), sent: make(chan struct{}),
 	}
 	c.Notify = f.add
 	return f
 }
 
-// add takes an event of the call. It never blocks.
+// add takes a notification of the call. It never blocks.
 func (f *follower) add(msg jsonrpc.Message) {
 	msg = msg.CloneNotification()
-	f.events.Add(msg, len(msg.Method)+len(msg.Params))
+	f.events.Add(callEvent{Message: msg}, len(msg.Method)+len(msg.Params))
+}
+
+// tell and untell make a follower an audience. Questions have a bound of their
+// own, and are never dropped.
+
+func (f *follower) tell(q *question)       { f.events.Keep(callEvent{Own: q}, len(q.Params)) }
+func (f *follower) untell(over withdrawal) { f.events.Keep(callEvent{Own: over}, 0) }
+
+// follow makes the call, sends what happens meanwhile and then its result. It
+// returns what the RPC ends with.
+func (f *follower) follow(call func(context.Context) (*mcpbridgev1.CallToolResponse, error)) error {
+	ctx, cancel := context.WithCancelCause(f.stream.Context())
+	defer cancel(nil)
+	go f.run(cancel)
+	defer f.events.Close(io.EOF) // also if the call panics
+	resp, err := call(ctx)
+	return f.finish(resp, err)
 }
 
 // run sends until there is nothing more to send. If the caller is gone, it
@@ -137,10 +166,15 @@ func (f *follower) send() error {
 			}
 			continue
 		}
-		if event := f.event(msg); event != nil {
-			if err := f.stream.Send(event); err != nil {
-				return err
-			}
+		event, err := f.event(msg)
+		if err != nil {
+			return err
+		}
+		if event == nil {
+			continue
+		}
+		if err := f.stream.Send(event); err != nil {
+			return err
 		}
 	}
 	if f.result == nil {
@@ -149,30 +183,26 @@ func (f *follower) send() error {
 	return f.stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Result{Result: f.result}})
 }
 
-// event converts a notification; nil if the caller does not want it. What does
-// not fit the event meant for it is handed over as it is.
-func (f *follower) event(msg jsonrpc.Message) *mcpbridgev1.CallToolStreamResponse {
-	switch msg.Method {
-	case "notifications/progress":
-		p := new(mcpbridgev1.Progress)
-		if convert.Into(p, f.ownToken(msg.Params), f.format) == nil {
-			return &toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Progress{Progress: p}}
-		}
-	case "notifications/message":
-		l := new(mcpbridgev1.LogMessage)
-		if convert.Into(l, msg.Params, f.format) == nil {
-			if l.GetLevel() != 0 && l.GetLevel() < f.level {
-				return nil
-			}
-			return &toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Log{Log: l}}
-		}
+// event converts an event; nil if the caller does not want it.
+func (f *follower) event(e callEvent) (*toolEvent, error) {
+	switch own := e.Own.(type) {
+	case *question:
+		request, err := own.message(f.format)
+		own.show()
+		return &toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Request{Request: request}}, err
+	case withdrawal:
+		return &toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_RequestCancelled{RequestCancelled: own.message()}}, nil
 	}
-	n := &mcpbridgev1.UnknownNotification{Method: msg.Method}
-	if msg.Params != nil {
-		text := string(msg.Params)
-		n.ParamsJson = &text
+	switch m := noticeOf(e.Message, f.format, f.ownToken).(type) {
+	case *mcpbridgev1.Progress:
+		return &toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Progress{Progress: m}}, nil
+	case *mcpbridgev1.LogMessage:
+		if m.GetLevel() != 0 && m.GetLevel() < f.level {
+			return nil, nil
+		}
+		return &toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Log{Log: m}}, nil
 	}
-	return &toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Notification{Notification: n}}
+	return &toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Notification{Notification: unknownNotice(e.Message)}}, nil
 }
 
 // ownToken puts the caller's progress token in the place of the bridge's.
@@ -192,12 +222,4 @@ func (f *follower) ownToken(params []byte) []byte {
 		return nil
 	})
 	return append(out, '}')
-}
-
-// levelWord is MCP's word for a log level, empty for none.
-func levelWord(l mcpbridgev1.LoggingLevel) string {
-	if l == mcpbridgev1.LoggingLevel_LOGGING_LEVEL_UNSPECIFIED {
-		return ""
-	}
-	return strings.ToLower(strings.TrimPrefix(l.String(), "LOGGING_LEVEL_"))
 }

@@ -3,12 +3,12 @@ package service
 import (
 	"context"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
-	"github.com/mcpbridge/mcpbridge/internal/pool"
 )
 
 // ListTools implements McpServiceServer.
@@ -21,28 +21,34 @@ func (s *Service) ListTools(ctx context.Context, req *mcpbridgev1.ListToolsReque
 
 // CallTool implements McpServiceServer.
 func (s *Service) CallTool(ctx context.Context, req *mcpbridgev1.CallToolRequest) (*mcpbridgev1.CallToolResponse, error) {
-	c, err := s.toolCall(req)
+	op, err := s.toolOperation(req)
 	if err != nil {
 		return nil, err
 	}
-	c.OnSend = commit(ctx)
-	return s.callTool(ctx, c, req)
-}
-
-func (s *Service) callTool(ctx context.Context, c *mcp.Call, req toolRequest) (*mcpbridgev1.CallToolResponse, error) {
-	resp := new(mcpbridgev1.CallToolResponse)
-	_, err := s.do(ctx, call{target: req.GetTarget(), timeout: req.GetTimeout(), tool: req.GetName()},
-		func(ctx context.Context, session *pool.Live) error {
-			result, err := session.Call(ctx, c)
-			if err != nil {
-				return err
-			}
-			return s.seal(resp, result.JSON, req.GetJsonFormat())
-		})
+	t, err := s.target(ctx, req.GetTarget())
 	if err != nil {
+		return nil, err
+	}
+	if err := s.allowTool(ctx, t.Server(), req.GetName()); err != nil {
+		return nil, err
+	}
+	resp := new(mcpbridgev1.CallToolResponse)
+	if err := s.callTool(ctx, op, t, req, resp); err != nil {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// callTool makes the call, which the caller may make, for the RPC that ctx
+// belongs to.
+func (s *Service) callTool(ctx context.Context, op *operation, t target, req toolRequest, resp *mcpbridgev1.CallToolResponse) error {
+	if op.follower == nil {
+		op.request.OnSend = commit(ctx)
+	}
+	if key := req.GetIdempotencyKey(); key != "" {
+		return s.once(ctx, key, op, t, req, resp)
+	}
+	return s.perform(ctx, op, t, resp)
 }
 
 // A toolRequest is what CallToolRequest and CallToolStreamRequest have in
@@ -58,28 +64,26 @@ type toolRequest interface { //nolint:interfacebloat // the getters of two gener
 	GetAnswers() *mcpbridgev1.Answers
 	GetAcceptInputRequired() bool
 	GetInputResponses() map[string]*mcpbridgev1.InputResponse
-	GetRequestState() string
 	GetLogLevel() mcpbridgev1.LoggingLevel
+	GetExtendTimeoutOnProgress() bool
 	GetIdempotencyKey() string
 	GetTask() *mcpbridgev1.TaskOptions
+	ProtoReflect() protoreflect.Message
 }
 
-// toolCall checks the request and makes the MCP call of it, before any I/O.
-func (s *Service) toolCall(req toolRequest) (*mcp.Call, error) {
+// toolOperation checks the request, before any I/O.
+func (s *Service) toolOperation(req toolRequest) (*operation, error) {
 	if err := required("name", req.GetName()); err != nil {
 		return nil, err
 	}
-	if err := refuse(
-		unused{"answers", req.GetAnswers() != nil},
-		unused{"accept_input_required", req.GetAcceptInputRequired()},
-		unused{"input_responses", len(req.GetInputResponses()) > 0},
-		unused{"request_state", req.GetRequestState() != ""},
-		unused{"idempotency_key", req.GetIdempotencyKey() != ""},
-		unused{"task", req.GetTask() != nil},
-	); err != nil {
+	if err := refuse(unused{"task", req.GetTask() != nil}); err != nil {
 		return nil, err
 	}
-	argumentsJSON, metaJSON := twins(req)
+	argumentsJSON, metaJSON, state := optionals(req)
+	in, err := s.inputs(req, state)
+	if err != nil {
+		return nil, err
+	}
 	arguments, err := s.object("arguments", req.GetArguments(), argumentsJSON)
 	if err != nil {
 		return nil, err
@@ -89,17 +93,23 @@ func (s *Service) toolCall(req toolRequest) (*mcp.Call, error) {
 		return nil, err
 	}
 	c.LogLevel = levelWord(req.GetLogLevel())
-	return c, nil
+	return &operation{
+		call: call{
+			target: req.GetTarget(), tool: req.GetName(),
+			limit: limit{asked: req.GetTimeout(), renew: req.GetExtendTimeoutOnProgress()},
+		},
+		request: c, format: req.GetJsonFormat(), inputs: in,
+	}, nil
 }
 
-// twins returns the optional texts of a request, whose getters cannot tell
+// optionals returns the optional texts of a request, whose getters cannot tell
 // absent from empty.
-func twins(req toolRequest) (argumentsJSON, metaJSON *string) {
+func optionals(req toolRequest) (argumentsJSON, metaJSON, state *string) {
 	switch r := req.(type) {
 	case *mcpbridgev1.CallToolRequest:
-		return r.ArgumentsJson, r.MetaJson
+		return r.ArgumentsJson, r.MetaJson, r.RequestState
 	case *mcpbridgev1.CallToolStreamRequest:
-		return r.ArgumentsJson, r.MetaJson
+		return r.ArgumentsJson, r.MetaJson, r.RequestState
 	}
-	return nil, nil
+	return nil, nil, nil
 }

@@ -1,0 +1,256 @@
+package service
+
+import (
+	"container/list"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/auth"
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+// The bounds of the calls that have an idempotency key.
+const (
+	maxKeyBytes    = 256
+	maxFlights     = 10_000
+	maxFlightBytes = 64 << 20
+	// flightLife is how long the outcome of such a call is kept.
+	flightLife = 10 * time.Minute
+)
+
+// errOutcomeUnknown is all that is left to say of a call of which nobody knows
+// what became of it.
+var errOutcomeUnknown = errors.New("the call with this idempotency_key was made before; nobody knows what became of it, or its result is not kept any more")
+
+// A keyReusedError says that an idempotency key is that of another call.
+type keyReusedError struct{}
+
+func (keyReusedError) Error() string { return "the idempotency_key belongs to another call" }
+
+// A flightKey tells the calls with idempotency keys from each other.
+type flightKey struct{ principal, key string }
+
+// A flight is one call with an idempotency key, and afterwards its outcome.
+type flight struct {
+	key flightKey
+	// call tells the call from others, request also what it was given as input.
+	call, request [sha256.Size]byte
+	// done is closed when the call is over.
+	done chan struct{}
+
+	// mu guards followers.
+	mu        sync.Mutex
+	followers []func(jsonrpc.Message)
+
+	// What follows is guarded by the mu of flights, and set when it is over.
+
+	resp  *mcpbridgev1.CallToolResponse
+	err   error
+	ended time.Time
+	bytes int
+}
+
+// follow has notify get the notifications of the call from now on.
+func (f *flight) follow(notify func(jsonrpc.Message)) {
+	if notify == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.followers = append(f.followers, notify)
+}
+
+func (f *flight) notify(msg jsonrpc.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, notify := range f.followers {
+		notify(msg)
+	}
+}
+
+// flights are the calls with idempotency keys. It may be used concurrently.
+type flights struct {
+	// mu guards what follows.
+	mu    sync.Mutex
+	byKey map[flightKey]*flight
+	// ended are those that are over, in that order.
+	ended *list.List
+	bytes int
+}
+
+func newFlights() *flights {
+	return &flights{byKey: make(map[flightKey]*flight), ended: list.New()}
+}
+
+// join returns the flight of that key, and whether it was there before. A call
+// that goes on with what the one before has asked takes its place.
+func (t *flights) join(key flightKey, call, request [sha256.Size]byte) (f *flight, joined bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expireLocked(time.Now())
+	switch f = t.byKey[key]; {
+	case f != nil && f.request == request:
+		return f, true, nil
+	case f != nil && (f.call != call || f.resp.GetInputRequired() == nil):
+		return nil, false, keyReusedError{}
+	case f == nil && len(t.byKey) >= maxFlights:
+		return nil, false, &pool.QuotaError{Limit: "calls with an idempotency_key", Max: maxFlights}
+	}
+	f = &flight{key: key, call: call, request: request, done: make(chan struct{})}
+	t.byKey[key] = f
+	return f, false, nil
+}
+
+// end notes the outcome of a flight. A call that certainly did not reach the
+// tool may be made again.
+func (t *flights) end(f *flight, resp *mcpbridgev1.CallToolResponse, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	defer close(f.done)
+	if f.err = err; err == nil {
+		f.resp = resp
+	}
+	if err != nil && deliveryOf(err) == transport.NotSent {
+		t.forgetLocked(f)
+		return
+	}
+	f.ended, f.bytes = time.Now(), proto.Size(f.resp)
+	t.bytes += f.bytes
+	t.ended.PushBack(f)
+	for e := t.ended.Front(); t.bytes > maxFlightBytes && e != nil; e = e.Next() {
+		t.dropLocked(e.Value.(*flight)) //nolint:forcetypeassert // nothing else is stored
+	}
+}
+
+// outcome returns the outcome of a flight that is over. Those who ask only after
+// its end are not told how it failed where nobody knows what that means.
+func (t *flights) outcome(f *flight, late bool) (*mcpbridgev1.CallToolResponse, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if late && f.err != nil && deliveryOf(f.err) == transport.Unknown {
+		return nil, errOutcomeUnknown
+	}
+	return f.resp, f.err
+}
+
+// dropLocked lets go of the result of a flight.
+func (t *flights) dropLocked(f *flight) {
+	t.bytes -= f.bytes
+	f.bytes = 0
+	if f.err == nil {
+		f.resp, f.err = nil, errOutcomeUnknown
+	}
+}
+
+func (t *flights) forgetLocked(f *flight) {
+	if t.byKey[f.key] == f {
+		delete(t.byKey, f.key)
+	}
+}
+
+func (t *flights) expireLocked(now time.Time) {
+	for e := t.ended.Front(); e != nil; e = t.ended.Front() {
+		f := e.Value.(*flight) //nolint:forcetypeassert // nothing else is stored
+		if now.Sub(f.ended) < flightLife {
+			return
+		}
+		t.ended.Remove(e)
+		t.dropLocked(f)
+		t.forgetLocked(f)
+	}
+}
+
+// once makes a call with an idempotency key, or waits for the one that has it.
+// The call runs apart from the RPC, whose caller may come back for the outcome.
+func (s *Service) once(ctx context.Context, key string, op *operation, t target, req toolRequest, resp *mcpbridgev1.CallToolResponse) error {
+	if len(key) > maxKeyBytes {
+		return &fieldError{Field: "idempotency_key", Problem: fmt.Sprintf("is longer than %d bytes", maxKeyBytes)}
+	}
+	call, request, err := digests(req, op.request)
+	if err != nil {
+		return err
+	}
+	f, joined, err := s.flights.join(flightKey{auth.FromContext(ctx).ID, key}, call, request)
+	if err != nil {
+		return op.failed(err)
+	}
+	f.follow(op.request.Notify)
+	late := false
+	if joined {
+		commit(ctx)() // another call is what makes the tool run
+		select {
+		case <-f.done:
+			late = true
+		default:
+		}
+	} else {
+		op.request.Notify = f.notify
+		go s.fly(ctx, f, op, t)
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return op.failed(&lateError{Err: context.Cause(ctx)})
+	}
+	made, err := s.flights.outcome(f, late)
+	if err != nil {
+		return op.failed(err)
+	}
+	proto.Merge(resp, made)
+	return nil
+}
+
+// fly makes the call of a flight. It lasts as long as the RPC that began it may.
+func (s *Service) fly(ctx context.Context, f *flight, op *operation, t target) {
+	deadline, bounded := ctx.Deadline()
+	ctx = context.WithoutCancel(ctx)
+	if bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	resp := new(mcpbridgev1.CallToolResponse)
+	err := recovered(func() error { return s.perform(ctx, op, t, resp) })
+	s.flights.end(f, resp, err)
+}
+
+// digests tell calls apart: by what the server gets, however that is written
+// in the request, and by the rest of the request, without what does not make
+// another call of it; for call also without what answers the server's questions.
+// A result has the form that was asked for first.
+func digests(req toolRequest, c *mcp.Call) (call, request [sha256.Size]byte, err error) {
+	m := proto.CloneOf[proto.Message](req.ProtoReflect().Interface()).ProtoReflect()
+	digest := func(but ...protoreflect.Name) (sum [sha256.Size]byte, err error) {
+		for _, name := range but {
+			m.Clear(m.Descriptor().Fields().ByName(name))
+		}
+		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Interface())
+		if err != nil {
+			return sum, fmt.Errorf("digest the call: %w", err)
+		}
+		h := sha256.New()
+		for _, part := range [][]byte{b, c.Params, c.Meta} {
+			h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+			h.Write(part)
+		}
+		return [sha256.Size]byte(h.Sum(nil)), nil
+	}
+	if request, err = digest("arguments", "arguments_json", "meta", "meta_json", "json_format",
+		"timeout", "extend_timeout_on_progress", "idempotency_key"); err != nil {
+		return call, request, err
+	}
+	call, err = digest("input_responses", "request_state")
+	return call, request, err
+}

@@ -1,0 +1,184 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
+)
+
+func sum(s string) [sha256.Size]byte { return sha256.Sum256([]byte(s)) }
+
+func TestFlights(t *testing.T) {
+	t.Parallel()
+	key := flightKey{"alice", "k"}
+	sent := &callError{Tool: true, Err: &pool.CallError{Delivery: transport.Unknown, Err: context.DeadlineExceeded}}
+	answered := &callError{Tool: true, Err: &pool.CallError{Delivery: transport.Answered, Err: &jsonrpc.Error{Code: 7}}}
+	notSent := &callError{Tool: true, Err: &pool.CallError{Delivery: transport.NotSent, Err: errors.New("unreachable")}}
+	tests := map[string]struct {
+		resp *mcpbridgev1.CallToolResponse
+		err  error
+		// want is what a repeated call gets; again says that it is made.
+		want  error
+		again bool
+	}{
+		"a result":            {resp: &mcpbridgev1.CallToolResponse{IsError: true}},
+		"an answer":           {err: answered, want: answered},
+		"nothing is known":    {err: sent, want: errOutcomeUnknown},
+		"it was not sent":     {err: notSent, again: true},
+		"the bridge panicked": {err: &panicError{}, want: errOutcomeUnknown},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				table := newFlights()
+				f, joined, err := table.join(key, sum("c"), sum("r"))
+				if joined || err != nil {
+					t.Fatal(joined, err)
+				}
+				if second, joined, err := table.join(key, sum("c"), sum("r")); second != f || !joined || err != nil {
+					t.Fatalf("under way: joined %v, %v", joined, err)
+				}
+				if _, _, err := table.join(key, sum("c"), sum("other")); !errors.As(err, new(keyReusedError)) {
+					t.Errorf("another call while it is under way: %v", err)
+				}
+				table.end(f, tt.resp, tt.err)
+				if resp, err := table.outcome(f, false); resp != tt.resp || !errors.Is(err, tt.err) {
+					t.Errorf("who waited gets %v, %v", resp, err)
+				}
+				if tt.again {
+					if _, joined, err := table.join(key, sum("c"), sum("r")); joined || err != nil {
+						t.Errorf("again: joined %v, %v", joined, err)
+					}
+					return
+				}
+				time.Sleep(flightLife - time.Nanosecond)
+				late, joined, err := table.join(key, sum("c"), sum("r"))
+				if late != f || !joined || err != nil {
+					t.Fatalf("repeated: joined %v, %v", joined, err)
+				}
+				if resp, err := table.outcome(late, true); resp != tt.resp || !errors.Is(err, tt.want) {
+					t.Errorf("who repeats it gets %v, %v", resp, err)
+				}
+				time.Sleep(time.Nanosecond)
+				if _, joined, err := table.join(key, sum("x"), sum("x")); joined || err != nil || table.bytes != 0 || table.ended.Len() > 0 {
+					t.Errorf("after its time: joined %v, %v", joined, err)
+				}
+			})
+		})
+	}
+}
+
+func TestFlightsOfOthers(t *testing.T) {
+	t.Parallel()
+	table := newFlights()
+	if _, _, err := table.join(flightKey{"alice", "k"}, sum("c"), sum("r")); err != nil {
+		t.Fatal(err)
+	}
+	if _, joined, err := table.join(flightKey{"bob", "k"}, sum("x"), sum("x")); joined || err != nil {
+		t.Errorf("another principal's key: joined %v, %v", joined, err)
+	}
+}
+
+// A call that goes on with what was asked has the same key.
+func TestFlightGoesOn(t *testing.T) {
+	t.Parallel()
+	table, key := newFlights(), flightKey{"alice", "k"}
+	f, _, _ := table.join(key, sum("c"), sum("first"))
+	table.end(f, &mcpbridgev1.CallToolResponse{InputRequired: &mcpbridgev1.InputRequired{}}, nil)
+	second, joined, err := table.join(key, sum("c"), sum("second"))
+	if joined || err != nil {
+		t.Fatal(joined, err)
+	}
+	table.end(second, &mcpbridgev1.CallToolResponse{}, nil)
+	if _, _, err := table.join(key, sum("c"), sum("third")); !errors.As(err, new(keyReusedError)) {
+		t.Errorf("after its end: %v", err)
+	}
+	if again, joined, err := table.join(key, sum("c"), sum("second")); again != second || !joined || err != nil {
+		t.Errorf("repeated: joined %v, %v", joined, err)
+	}
+}
+
+func TestFlightsAreBounded(t *testing.T) {
+	t.Parallel()
+	table := newFlights()
+	big := &mcpbridgev1.CallToolResponse{StructuredContentJson: new(strings.Repeat("x", maxFlightBytes/2))}
+	var all []*flight
+	for _, key := range []string{"a", "b", "c"} {
+		f, _, err := table.join(flightKey{"alice", key}, sum(key), sum(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		table.end(f, big, nil)
+		all = append(all, f)
+	}
+	if _, err := table.outcome(all[0], true); !errors.Is(err, errOutcomeUnknown) {
+		t.Errorf("of the oldest: %v", err)
+	}
+	if resp, err := table.outcome(all[2], true); resp != big || err != nil || table.bytes > maxFlightBytes {
+		t.Errorf("of the newest: %v; %d bytes are kept", err, table.bytes)
+	}
+}
+
+func TestDigests(t *testing.T) {
+	t.Parallel()
+	s := New(nil, Options{})
+	digest := func(t *testing.T, req toolRequest) (call, request [sha256.Size]byte) {
+		t.Helper()
+		op, err := s.toolOperation(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		call, request, err = digests(req, op.request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return call, request
+	}
+	base := func() *mcpbridgev1.CallToolRequest {
+		return &mcpbridgev1.CallToolRequest{Target: "servers/x", Name: "n", ArgumentsJson: new(`{"a":1}`)}
+	}
+	call, request := digest(t, base())
+	tests := map[string]struct {
+		change                func(*mcpbridgev1.CallToolRequest)
+		sameCall, sameRequest bool
+	}{
+		"timeout": {func(r *mcpbridgev1.CallToolRequest) { r.Timeout = durationpb.New(1) }, true, true},
+		"key":     {func(r *mcpbridgev1.CallToolRequest) { r.IdempotencyKey = "k" }, true, true},
+		"format":  {func(r *mcpbridgev1.CallToolRequest) { r.JsonFormat = mcpbridgev1.JsonFormat_JSON_FORMAT_TEXT }, true, true},
+		"the other twin": {func(r *mcpbridgev1.CallToolRequest) {
+			r.ArgumentsJson, r.Arguments = nil, &structpb.Struct{Fields: map[string]*structpb.Value{"a": structpb.NewNumberValue(1)}}
+		}, true, true},
+		"state":     {func(r *mcpbridgev1.CallToolRequest) { r.RequestState = new("s") }, true, false},
+		"arguments": {func(r *mcpbridgev1.CallToolRequest) { r.ArgumentsJson = new(`{"a":2}`) }, false, false},
+		"meta":      {func(r *mcpbridgev1.CallToolRequest) { r.MetaJson = new(`{"a":2}`) }, false, false},
+		"target":    {func(r *mcpbridgev1.CallToolRequest) { r.Target = "servers/y" }, false, false},
+		"answers":   {func(r *mcpbridgev1.CallToolRequest) { r.Answers = &mcpbridgev1.Answers{} }, false, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := base()
+			tt.change(r)
+			if c, q := digest(t, r); (c == call) != tt.sameCall || (q == request) != tt.sameRequest {
+				t.Errorf("same call %v, same request %v", c == call, q == request)
+			}
+		})
+	}
+	stream := &mcpbridgev1.CallToolStreamRequest{Target: "servers/x", Name: "n", ArgumentsJson: new(`{"a":1}`)}
+	if c, q := digest(t, stream); c != call || q != request {
+		t.Error("the same call as a stream is another")
+	}
+}
