@@ -1,0 +1,62 @@
+package service
+
+import (
+	"context"
+
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/convert"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+)
+
+// SetLoggingLevel implements McpServiceServer.
+func (s *Service) SetLoggingLevel(ctx context.Context, req *mcpbridgev1.SetLoggingLevelRequest) (*mcpbridgev1.SetLoggingLevelResponse, error) {
+	level := levelWord(req.GetLevel())
+	if _, known := mcpbridgev1.LoggingLevel_name[int32(req.GetLevel())]; !known || level == "" {
+		return nil, &fieldError{Field: "level", Problem: "is required"}
+	}
+	err := s.withSession(ctx, req.GetTarget(), "SetLoggingLevel", func(ctx context.Context, session *pool.Session) error {
+		return session.SetLevel(ctx, level)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &mcpbridgev1.SetLoggingLevelResponse{}, nil
+}
+
+// SetRoots implements McpServiceServer.
+func (s *Service) SetRoots(ctx context.Context, req *mcpbridgev1.SetRootsRequest) (*mcpbridgev1.SetRootsResponse, error) {
+	roots, err := convert.Roots(req.GetRoots(), s.opts.JSONDepth)
+	if err != nil {
+		return nil, fieldOf(err)
+	}
+	err = s.withSession(ctx, req.GetTarget(), "SetRoots", func(ctx context.Context, session *pool.Session) error {
+		return session.SetRoots(ctx, roots)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &mcpbridgev1.SetRootsResponse{}, nil
+}
+
+// SendProgress implements McpServiceServer.
+func (s *Service) SendProgress(ctx context.Context, req *mcpbridgev1.SendProgressRequest) (*mcpbridgev1.SendProgressResponse, error) {
+	token, err := convert.Value(req.GetProgressToken(), req.ProgressTokenJson, s.opts.JSONDepth)
+	switch {
+	case err != nil:
+		return nil, &fieldError{Field: "progress_token", Problem: err.Error()}
+	case token == nil:
+		return nil, &fieldError{Field: "progress_token", Problem: "is required"}
+	case token[0] != '"' && token[0] != '-' && (token[0] < '0' || token[0] > '9'):
+		return nil, &fieldError{Field: "progress_token", Problem: "must be a string or a number"}
+	}
+	if err := refuse(unused{"meta", req.GetMeta() != nil || req.MetaJson != nil}); err != nil {
+		return nil, err
+	}
+	err = s.withSession(ctx, req.GetTarget(), "SendProgress", func(ctx context.Context, session *pool.Session) error {
+		return session.SendProgress(ctx, token, req.GetProgress(), req.Total, req.GetMessage())
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &mcpbridgev1.SendProgressResponse{}, nil
+}
