@@ -32,6 +32,7 @@ func (b *bridge) drain(stopped, failed context.Context) error {
 	pause(ctx, b.cfg.Shutdown.PreStop)
 
 	b.interceptor.Drain()
+	b.pool.Drain() // streams that watch would outlast any grace
 	finished := b.stopListening()
 	grace, cancel := context.WithTimeout(ctx, b.cfg.Shutdown.Grace)
 	defer cancel()
