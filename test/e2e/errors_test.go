@@ -178,7 +178,7 @@ func TestUnimplemented(t *testing.T) {
 	}
 	web := newWeb(t)
 	for _, request := range []string{
-		"GET /v1/servers/demo/events", "GET /v1/groups", "POST /v1/servers/demo:setRoots", "POST /v1/servers/demo/resources:subscribe",
+		"GET /v1/groups", "GET /v1/servers/demo/tasks",
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		r := web.do(t, method, b.restURL+path, "")
@@ -196,5 +196,7 @@ func implemented() map[string]bool {
 		"ListTools": true, "CallTool": true, "CallToolStream": true,
 		"ListResources": true, "ListResourceTemplates": true, "ReadResource": true,
 		"ListPrompts": true, "GetPrompt": true, "Complete": true, "Ping": true,
+		"WatchEvents": true, "Respond": true, "SubscribeResource": true, "UnsubscribeResource": true,
+		"SetLoggingLevel": true, "SetRoots": true, "SendProgress": true,
 	}
 }

@@ -99,6 +99,13 @@ func wrongRequests() map[string]failure {
 		"a timeout below 0": invalid(failure{
 			grpc: echo(&callRequest{Timeout: durationpb.New(-1)}), rest: post + `{"timeout":"-1s"}`, field: "timeout",
 		}),
+		"answers that nobody could give": invalid(failure{
+			grpc: echo(&callRequest{Answers: &mcpbridgev1.Answers{Roots: true}}), rest: post + `{"answers":{"roots":true}}`, field: "answers",
+		}),
+		"answers without a state": invalid(failure{
+			grpc: echo(&callRequest{InputResponses: map[string]*mcpbridgev1.InputResponse{"x": {}}}), rest: post + `{"inputResponses":{"x":{}}}`,
+			field: "request_state",
+		}),
 		"a cursor of one's own": invalid(failure{
 			grpc: &listRequest{Target: target, Cursor: proto.String("next")}, rest: "GET /servers/real/tools?cursor=next", field: "cursor",
 		}),
@@ -107,8 +114,12 @@ func wrongRequests() map[string]failure {
 		"an unknown field":         invalid(failure{rest: post + `{"argumints":{}}`, says: "argumints"}),
 		"an unknown parameter":     invalid(failure{rest: "GET /servers/real/tools?al=true", says: "al"}),
 		"a feature that is not there": {
-			grpc: echo(&callRequest{AcceptInputRequired: true}), rest: post + `{"acceptInputRequired":true}`,
-			code: codes.Unimplemented, reason: "NOT_SUPPORTED", delivery: "not_sent", says: "accept_input_required",
+			grpc: echo(&callRequest{Task: &mcpbridgev1.TaskOptions{}}), rest: post + `{"task":{}}`,
+			code: codes.Unimplemented, reason: "NOT_SUPPORTED", delivery: "not_sent", says: "task",
+		},
+		"a state of one's own": {
+			grpc: echo(&callRequest{RequestState: proto.String("x")}), rest: post + `{"requestState":"x"}`,
+			code: codes.FailedPrecondition, reason: "INPUT_STATE_LOST", delivery: "unknown",
 		},
 	}
 }
