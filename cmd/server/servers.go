@@ -186,6 +186,7 @@ func serviceOptions(cfg *config.Config, log *slog.Logger, u *upstreams, who *cal
 	return service.Options{
 		CallTimeout:    cfg.Calls.DefaultTimeout,
 		MaxCallTimeout: cfg.Calls.MaxTimeout,
+		InputTimeout:   cfg.Calls.InputTimeout,
 		MaxSendBytes:   int(cfg.GRPC.MaxSendBytes),
 		JSONDepth:      cfg.Limits.JSONDepth,
 		Lists: mcp.ListLimits{

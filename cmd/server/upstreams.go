@@ -152,6 +152,7 @@ func (u *upstreams) clientOptions(s config.Server, log *slog.Logger) mcp.Options
 	o := mcp.Options{
 		ClientInfo:          mcp.Implementation{Name: "mcpbridge", Version: version()},
 		ProbeTimeout:        u.cfg.Connect.ProbeTimeout,
+		AskTimeout:          u.cfg.Calls.InputTimeout,
 		CallNotifications:   u.cfg.Limits.CallNotifications,
 		Shared:              s.Shared,
 		WithoutTraceContext: !s.TraceContext,

@@ -101,6 +101,7 @@ type Shutdown struct {
 type Calls struct {
 	DefaultTimeout time.Duration // for a caller that sets no deadline
 	MaxTimeout     time.Duration // ceiling for every caller
+	InputTimeout   time.Duration // for answers to a server's questions
 }
 
 // Connect bounds the opening of an upstream session.

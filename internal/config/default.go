@@ -32,7 +32,7 @@ func Default() *Config {
 		Principal: Principal{Sessions: 32, ConnectRate: 5, ConnectBurst: 10, Calls: 64, Bytes: 64 * mib},
 		Log:       Log{Format: LogAuto},
 		Shutdown:  Shutdown{Grace: 25 * time.Second, Close: 5 * time.Second},
-		Calls:     Calls{DefaultTimeout: time.Minute, MaxTimeout: 15 * time.Minute},
+		Calls:     Calls{DefaultTimeout: time.Minute, MaxTimeout: 15 * time.Minute, InputTimeout: 5 * time.Minute},
 		Connect: Connect{
 			Timeout: 30 * time.Second, ProbeTimeout: 10 * time.Second,
 			Backoff: Backoff{Base: 500 * time.Millisecond, Multiplier: 2, Max: time.Minute},

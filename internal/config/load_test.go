@@ -152,7 +152,7 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 		InsecureNoAuth: true,
 		Log:            Log{Level: slog.LevelDebug, Format: LogJSON},
 		Shutdown:       Shutdown{PreStop: time.Second, Grace: 2 * time.Second, Close: 3 * time.Second},
-		Calls:          Calls{DefaultTimeout: 5 * time.Second, MaxTimeout: time.Hour},
+		Calls:          Calls{DefaultTimeout: 5 * time.Second, MaxTimeout: time.Hour, InputTimeout: 2 * time.Minute},
 		Connect: Connect{
 			Timeout: 20 * time.Second, ProbeTimeout: 4 * time.Second,
 			Backoff: Backoff{Base: 100 * time.Millisecond, Multiplier: 1.5, Max: 10 * time.Second},

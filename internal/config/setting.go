@@ -112,6 +112,8 @@ func sessionSettings(c *Config) []setting {
 			help: "Deadline of a call whose caller sets none."},
 		{key: "calls.max_timeout", value: duration(&c.Calls.MaxTimeout, time.Millisecond),
 			help: "Longest deadline of any call."},
+		{key: "calls.input_timeout", value: duration(&c.Calls.InputTimeout, time.Millisecond),
+			help: "Time to answer a question of a server, and to come back to a call that asked one."},
 		{key: "connect.timeout", value: duration(&c.Connect.Timeout, time.Millisecond),
 			help: "Time to connect to an MCP server, all steps together."},
 		{key: "connect.probe_timeout", value: duration(&c.Connect.ProbeTimeout, time.Millisecond),
