@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
@@ -80,7 +81,7 @@ func (s *Service) await(ctx context.Context, op *operation, t target, p *parkedC
 	case err != nil:
 		return op.failed(&lateError{Err: err})
 	case questions != nil:
-		return s.requireInput(op, t, &requestState{Parked: p.id, Questions: questions}, nil, resp)
+		return s.requireInput(op, t, &requestState{Parked: p.id, Questions: questions.byKey}, questions.until, nil, resp)
 	}
 	announce(ctx, e.out)
 	var required *mcp.InputRequiredError
@@ -91,7 +92,7 @@ func (s *Service) await(ctx context.Context, op *operation, t target, p *parkedC
 			return op.failed(err)
 		}
 		st.Era = t.Server().Info().Era
-		return s.requireInput(op, t, st, required.Result, resp)
+		return s.requireInput(op, t, st, time.Time{}, required.Result, resp)
 	case e.err != nil && op.inputs.state != nil:
 		return op.failed(&lateError{Err: e.err})
 	case e.err != nil:
@@ -100,14 +101,18 @@ func (s *Service) await(ctx context.Context, op *operation, t target, p *parkedC
 	return op.failed(s.seal(resp, e.result, op.format))
 }
 
-// requireInput seals st and asks the caller for input in resp. result is the
-// server's own, nil if it gave none.
-func (s *Service) requireInput(op *operation, t target, st *requestState, result []byte, resp proto.Message) error {
+// requireInput seals st and asks the caller for input in resp, until then; zero:
+// for as long as st is good. result is the server's own, nil if it gave none.
+func (s *Service) requireInput(op *operation, t target, st *requestState, until time.Time, result []byte, resp proto.Message) error {
 	st.Principal, st.Target, st.Call = t.principal, t.name, op.digest
 	st.Expires = time.Now().Add(s.opts.InputTimeout)
 	required, err := inputRequired(st, result, op.format)
 	if err != nil {
 		return op.failed(err)
+	}
+	required.ExpireTime = timestamppb.New(st.Expires)
+	if !until.IsZero() && until.Before(st.Expires) {
+		required.ExpireTime = timestamppb.New(until)
 	}
 	if st.Parked != "" {
 		st.Questions = keysOf(st.Questions) // the call itself has the rest

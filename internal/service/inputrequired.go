@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/convert"
@@ -50,13 +49,10 @@ func stateOfResult(result []byte) (*requestState, error) {
 	return st, nil
 }
 
-// inputRequired is what a caller gets to see of st, without the token. result
+// inputRequired is what a caller gets to see of st, but for token and time. result
 // is the server's own, nil if it gave none.
 func inputRequired(st *requestState, result []byte, format convert.Format) (*mcpbridgev1.InputRequired, error) {
 	out := &mcpbridgev1.InputRequired{Requests: make(map[string]*mcpbridgev1.InputRequest, len(st.Questions))}
-	if !st.Expires.IsZero() {
-		out.ExpireTime = timestamppb.New(st.Expires)
-	}
 	for key, q := range st.Questions {
 		request, err := convert.Question(q.Method, q.Params, format)
 		if err != nil {

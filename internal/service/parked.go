@@ -64,7 +64,16 @@ type parkedCall struct {
 
 type parkedQuestion struct {
 	mcp.Question
+	// until is when it is dismissed at the latest; zero: nobody says.
+	until  time.Time
 	answer chan mcp.Answer
+}
+
+// openQuestions are what an RPC is told of.
+type openQuestions struct {
+	byKey map[string]askedFor
+	// until is when the first of them is dismissed; zero: nobody says.
+	until time.Time
 }
 
 // An attendant is an RPC that waits for what the call does next.
@@ -88,6 +97,7 @@ func (p *parkedCall) ask(ctx context.Context, asked mcp.Question) (mcp.Answer, e
 		return mcp.Answer{}, err
 	}
 	q := &parkedQuestion{Question: asked, answer: make(chan mcp.Answer, 1)}
+	q.until, _ = ctx.Deadline()
 	if !p.put(q) {
 		return dismissed(q.Method), nil
 	}
@@ -165,7 +175,7 @@ func (p *parkedCall) attend(a *attendant) {
 // next waits for what the call does next: it ends, or has open questions. a is
 // dismissed with either. An error says that a gets to know neither, and whether
 // the call goes on without it.
-func (p *parkedCall) next(ctx context.Context, a *attendant) (e *ending, questions map[string]askedFor, err error) {
+func (p *parkedCall) next(ctx context.Context, a *attendant) (e *ending, questions *openQuestions, err error) {
 	over := ctx.Done()
 	for {
 		if e, questions := p.look(a); e != nil || questions != nil {
@@ -188,7 +198,7 @@ func (p *parkedCall) next(ctx context.Context, a *attendant) (e *ending, questio
 }
 
 // look returns what there is to tell a, if there is anything, and dismisses it.
-func (p *parkedCall) look(a *attendant) (*ending, map[string]askedFor) {
+func (p *parkedCall) look(a *attendant) (*ending, *openQuestions) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -201,9 +211,12 @@ func (p *parkedCall) look(a *attendant) (*ending, map[string]askedFor) {
 	case len(p.open) == 0:
 		return nil, nil
 	}
-	questions := make(map[string]askedFor, len(p.open))
+	questions := &openQuestions{byKey: make(map[string]askedFor, len(p.open))}
 	for key, q := range p.open {
-		questions[key] = askedFor{Method: q.Method, Params: q.Params}
+		questions.byKey[key] = askedFor{Method: q.Method, Params: q.Params}
+		if questions.until.IsZero() || q.until.Before(questions.until) {
+			questions.until = q.until
+		}
 	}
 	p.parked = true
 	p.unattendLocked()

@@ -3,6 +3,9 @@ package service
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +45,7 @@ func park(t *testing.T, questions ...string) parkedTest {
 	return p
 }
 
-func (p parkedTest) next(ctx context.Context) (*ending, map[string]askedFor, error) {
+func (p parkedTest) next(ctx context.Context) (*ending, *openQuestions, error) {
 	a := newAttendant(nil)
 	p.call.attend(a)
 	return p.call.next(ctx, a)
@@ -57,13 +60,21 @@ func (p parkedTest) answer(key, text string) error {
 	})
 }
 
+// keys returns the keys of questions in their order.
+func keys(questions *openQuestions) string {
+	if questions == nil {
+		return ""
+	}
+	return strings.Join(slices.Sorted(maps.Keys(questions.byKey)), " ")
+}
+
 func TestParkedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := park(t, "a", "b")
 		for _, key := range []string{"a", "b"} {
 			e, questions, err := p.next(t.Context())
-			if _, ok := questions[key]; e != nil || err != nil || len(questions) != 1 || !ok {
+			if e != nil || err != nil || keys(questions) != key {
 				t.Fatalf("got %v, %v, %v", e, questions, err)
 			}
 			if p.table.find(p.call.id) != p.call {
@@ -95,7 +106,7 @@ func TestParkedCallExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := park(t, "a", "b")
-		if _, questions, err := p.next(t.Context()); len(questions) != 1 || err != nil {
+		if _, questions, err := p.next(t.Context()); keys(questions) != "a" || err != nil {
 			t.Fatal(questions, err)
 		}
 		time.Sleep(time.Minute)
@@ -171,6 +182,50 @@ func TestParkedCallFoundAgain(t *testing.T) {
 			t.Errorf("the RPC before got %v", err)
 		}
 		p.call.cancel(nil)
+	})
+}
+
+// Several questions at once may be answered one by one.
+func TestParkedCallWithManyQuestions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		p := parkedTest{table: newParkedCalls()}
+		p.call = p.table.begin("alice", time.Minute, cancel)
+		answers := make(chan string, 3)
+		for i, key := range []string{"a", "b", "c"} {
+			go func() {
+				limited, done := context.WithTimeout(ctx, time.Duration(i+1)*time.Minute)
+				defer done()
+				a, err := p.call.ask(limited, mcp.Question{Key: key, Method: mcp.MethodElicitation})
+				if err != nil {
+					t.Error(err)
+				}
+				answers <- string(a.Result)
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		for _, round := range []struct {
+			want, answer string
+			until        time.Duration
+		}{{"a b c", "b", time.Minute}, {"a c", "a", time.Minute}, {"c", "c", 3 * time.Minute}} {
+			_, questions, err := p.next(t.Context())
+			if err != nil || keys(questions) != round.want || questions.until.Sub(began) != round.until {
+				t.Fatalf("got %v, %v, want %s", questions, err, round.want)
+			}
+			if err := p.answer(round.answer, round.answer); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-answers; got != round.answer {
+				t.Errorf("the server gets %s", got)
+			}
+		}
+		p.call.end(ending{result: &mcp.Result{}})
+		if e, _, err := p.next(t.Context()); e == nil || err != nil {
+			t.Error(err)
+		}
+		cancel(nil)
 	})
 }
 
