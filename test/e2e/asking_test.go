@@ -332,3 +332,46 @@ func (a asker) testNobody(t *testing.T, client mcpbridgev1.McpServiceClient) {
 		t.Errorf("the detail is %s", protojson.Format(asked))
 	}
 }
+
+// TestAskingIsPrivate: what one caller is asked is no other's to answer.
+func TestAskingIsPrivate(t *testing.T) {
+	t.Parallel()
+	a := askers()["go-sdk/http-stateful"]
+	b := start(t, setup{
+		servers: servers{"real": a.entry(t)},
+		env:     []string{"MCPBRIDGE_AUTH_PRESHARED_TOKENS=ann " + tokenAnn + " ; bob " + tokenBob},
+		config:  "auth: {methods: preshared}\n",
+	})
+	ann, bob := b.client(t, as(tokenAnn)), b.client(t, as(tokenBob))
+	req := a.request()
+	asked, err := ann.CallTool(bounded(t), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.RequestState, req.InputResponses = new(asked.GetInputRequired().GetRequestState()), adaResponses(t, asked.GetInputRequired())
+	wantLost(t, bob, req)
+
+	stream, err := ann.CallToolStream(bounded(t), &mcpbridgev1.CallToolStreamRequest{
+		Target: target, Name: a.tool, Answers: &mcpbridgev1.Answers{ElicitationForm: true},
+	})
+	e := new(event)
+	for err == nil && e.GetRequest() == nil {
+		e, err = stream.Recv()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	respond := &mcpbridgev1.RespondRequest{Target: target, Id: e.GetRequest().GetId(), Response: adaResponse(t)}
+	var trailer metadata.MD
+	_, err = bob.Respond(bounded(t), respond, grpc.Trailer(&trailer))
+	wantStatus(t, err, trailer, codes.NotFound, "REQUEST_NOT_FOUND", "not_sent")
+
+	if _, err := ann.Respond(bounded(t), respond); err != nil {
+		t.Error(err)
+	}
+	result, err := ann.CallTool(bounded(t), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.want(t, result)
+}
