@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -14,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/test/peers"
@@ -374,4 +378,51 @@ func TestAskingIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.want(t, result)
+}
+
+// TestAskingAtOnce: many callers are asked at the same time, and each gets what
+// came of its own answer.
+func TestAskingAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"go-sdk/http-stateful", "go-sdk/stdio"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := askers()[name]
+			b := start(t, setup{servers: servers{"real": a.entry(t)}})
+			client := b.client(t)
+			var wg sync.WaitGroup
+			for caller := range 24 { // below what one caller may have waiting
+				wg.Go(func() {
+					name := fmt.Sprintf("caller %d", caller)
+					if got, err := a.named(t.Context(), client, name); err != nil || !strings.Contains(got, name) {
+						t.Errorf("%s got %q, %v", name, got, err)
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+// named calls the tool and gives a name.
+func (a asker) named(ctx context.Context, client mcpbridgev1.McpServiceClient, name string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callBound)
+	defer cancel()
+	req := a.request()
+	asked, err := client.CallTool(ctx, req)
+	if err != nil {
+		return "", err
+	}
+	form, err := structpb.NewStruct(map[string]any{"name": name})
+	if err != nil {
+		return "", err
+	}
+	req.RequestState, req.InputResponses = new(asked.GetInputRequired().GetRequestState()), make(map[string]*mcpbridgev1.InputResponse)
+	for key := range asked.GetInputRequired().GetRequests() {
+		req.InputResponses[key] = &mcpbridgev1.InputResponse{Response: &mcpbridgev1.InputResponse_Elicitation{
+			Elicitation: &mcpbridgev1.ElicitationResponse{Action: mcpbridgev1.ElicitationAction_ELICITATION_ACTION_ACCEPT, Content: form},
+		}}
+	}
+	result, err := client.CallTool(ctx, req)
+	return textsOf(result), err
 }
