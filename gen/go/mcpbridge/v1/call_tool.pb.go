@@ -49,7 +49,8 @@ type CallToolRequest struct {
 	// in the next call with `accept_input_required`, else by Respond to what
 	// WatchEvents shows. Absent: on a session those declared at Connect; on a
 	// server none, or all if `accept_input_required` is set. On a session with a
-	// legacy server this can only narrow what Connect declared.
+	// legacy server this can only narrow what Connect declared. On a server
+	// without `accept_input_required` nobody could answer: INVALID_ARGUMENT.
 	Answers *Answers `protobuf:"bytes,8,opt,name=answers,proto3" json:"answers,omitempty"`
 	// If the server asks something, return with `input_required` rather than
 	// fail. The caller then repeats the call with `input_responses` and
@@ -73,8 +74,9 @@ type CallToolRequest struct {
 	// Key chosen by the caller that makes this call safe to repeat towards the
 	// bridge for 10 minutes: same key and same call joins the call under way or
 	// returns its result, same key and another call is ALREADY_EXISTS. After
-	// OUTCOME_UNKNOWN the key answers OUTCOME_UNKNOWN again. At most 256 bytes.
-	// Empty: no such protection. It does not reach the server.
+	// OUTCOME_UNKNOWN the key answers OUTCOME_UNKNOWN again. The result has the
+	// `json_format` of the first call. The call goes on if its caller leaves. At
+	// most 256 bytes. Empty: no such protection. It does not reach the server.
 	IdempotencyKey string `protobuf:"bytes,14,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Run the call as a task, which outlives this RPC. Absent: in the ordinary
 	// way. UNIMPLEMENTED where the server or the tool has no tasks.

@@ -118,7 +118,9 @@ func (x *Answers) GetRoots() bool {
 	return false
 }
 
-// A question of a server to be answered with Respond.
+// A question of a server to be answered with Respond. On a session that nobody
+// watches it waits 10 s for somebody to begin to; then nobody answers it, and
+// the call that it belongs to fails with INPUT_REQUIRED.
 type ServerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifies the question within its target, for RespondRequest.id. Opaque.
