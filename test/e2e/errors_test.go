@@ -198,5 +198,6 @@ func implemented() map[string]bool {
 		"ListPrompts": true, "GetPrompt": true, "Complete": true, "Ping": true,
 		"WatchEvents": true, "Respond": true, "SubscribeResource": true, "UnsubscribeResource": true,
 		"SetLoggingLevel": true, "SetRoots": true, "SendProgress": true,
+		"CompleteAuthorization": true,
 	}
 }
