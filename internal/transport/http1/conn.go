@@ -71,11 +71,12 @@ func (c *conn) close() { _ = c.nc.Close() }
 // send writes the request, head and body in one piece, and returns how much of
 // it was taken.
 func (c *conn) send(req *http.Request, body []byte) (int, error) {
-	head, err := appendHead(c.out[:0], req, len(body))
+	out, err := appendHead(c.out[:0], req, len(body))
 	if err != nil {
 		return 0, err
 	}
-	c.out = append(head, body...)
+	out = append(out, body...)
+	c.out = out
 	wroteHeaders(c.ctx)
 	n, err := c.nc.Write(c.out)
 	if cap(c.out) > bufferBytes {

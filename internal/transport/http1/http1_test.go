@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // newRequest returns a POST of body.
-func newRequest(t testing.TB, ctx context.Context, url, body string) *http.Request {
+func newRequest(ctx context.Context, t testing.TB, url, body string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
@@ -85,7 +85,7 @@ func TestExchanges(t *testing.T) {
 			var tr Transport
 			defer tr.CloseIdleConnections()
 			for range 3 {
-				resp, err := tr.RoundTrip(newRequest(t, t.Context(), url+test.path, test.body))
+				resp, err := tr.RoundTrip(newRequest(t.Context(), t, url+test.path, test.body))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -120,7 +120,7 @@ func TestConcurrent(t *testing.T) {
 					time.AfterFunc(50*time.Microsecond, cancel)
 				}
 				want := fmt.Sprintf("%d/%d", caller, n)
-				resp, err := tr.RoundTrip(newRequest(t, ctx, url, want))
+				resp, err := tr.RoundTrip(newRequest(ctx, t, url, want))
 				if err == nil {
 					got, err := io.ReadAll(resp.Body)
 					if err == nil && string(got) != want {
@@ -207,7 +207,7 @@ func TestResponses(t *testing.T) {
 			t.Parallel()
 			var tr Transport
 			defer tr.CloseIdleConnections()
-			resp, err := tr.RoundTrip(newRequest(t, t.Context(), scripted(t, test.reply, nil), "x"))
+			resp, err := tr.RoundTrip(newRequest(t.Context(), t, scripted(t, test.reply, nil), "x"))
 			var body []byte
 			if err == nil {
 				if resp.StatusCode != test.status {
@@ -250,7 +250,7 @@ func TestCancel(t *testing.T) {
 				_, _ = io.Copy(io.Discard, c) // until the client hangs up
 			})
 			var tr Transport
-			resp, err := tr.RoundTrip(newRequest(t, ctx, url, "x"))
+			resp, err := tr.RoundTrip(newRequest(ctx, t, url, "x"))
 			if test.read {
 				if err != nil {
 					t.Fatal(err)
@@ -288,7 +288,7 @@ func TestStale(t *testing.T) {
 			for range 2 {
 				sent := 0
 				ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteHeaders: func() { sent++ }})
-				resp, err := tr.RoundTrip(newRequest(t, ctx, url, "x"))
+				resp, err := tr.RoundTrip(newRequest(ctx, t, url, "x"))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -319,7 +319,7 @@ func TestRefusals(t *testing.T) {
 			t.Parallel()
 			sent := false
 			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteHeaders: func() { sent = true }})
-			req := newRequest(t, ctx, url, "x")
+			req := newRequest(ctx, t, url, "x")
 			spoil(req)
 			var tr Transport
 			if resp, err := tr.RoundTrip(req); err == nil {
@@ -343,7 +343,7 @@ func TestIdle(t *testing.T) {
 	for range 2 {
 		var bodies []io.ReadCloser
 		for range 3 {
-			resp, err := tr.RoundTrip(newRequest(t, t.Context(), url, "x"))
+			resp, err := tr.RoundTrip(newRequest(t.Context(), t, url, "x"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -451,7 +451,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 			b.SetParallelism(32)
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					resp, err := tr.RoundTrip(newRequest(b, b.Context(), url, `{"jsonrpc":"2.0","id":1}`))
+					resp, err := tr.RoundTrip(newRequest(b.Context(), b, url, `{"jsonrpc":"2.0","id":1}`))
 					if err != nil {
 						b.Fatal(err)
 					}
