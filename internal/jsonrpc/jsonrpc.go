@@ -131,7 +131,7 @@ func read(b []byte) (m Message, err error) {
 		case "result":
 			m.Result = v
 		case "error":
-			m.Error, err = readError(v)
+			m.Error, err = ReadError(v)
 		}
 		return err
 	})
@@ -154,9 +154,10 @@ func readID(v []byte) (ID, error) {
 	return nil, fmt.Errorf("%w: id %.20q is neither a number nor a string", ErrNotMessage, v)
 }
 
-// readError is as liberal as peers need it: the code may be a string or a
+// ReadError reads an error object, from text that has passed [rawjson.Check]; nil
+// for null. It is as liberal as peers need it: the code may be a string or a
 // number with a fraction, and an error of another type is kept as data.
-func readError(v []byte) (*Error, error) {
+func ReadError(v []byte) (*Error, error) {
 	switch v[0] {
 	case 'n':
 		return nil, nil
