@@ -24,6 +24,11 @@ const (
 	methodUnsubscribe   = "resources/unsubscribe"
 	methodListen        = "subscriptions/listen"
 	methodSetLevel      = "logging/setLevel"
+	methodTasksList     = "tasks/list"
+	methodTasksGet      = "tasks/get"
+	methodTasksResult   = "tasks/result"
+	methodTasksUpdate   = "tasks/update"
+	methodTasksCancel   = "tasks/cancel"
 
 	notificationInitialized      = "notifications/initialized"
 	notificationCancelled        = "notifications/cancelled"
@@ -35,6 +40,8 @@ const (
 	notificationPromptsChanged   = "notifications/prompts/list_changed"
 	notificationResourcesChanged = "notifications/resources/list_changed"
 	notificationUpdated          = "notifications/resources/updated"
+	notificationTaskStatus       = "notifications/tasks/status"
+	notificationTask             = "notifications/tasks"
 )
 
 // A Call is one request to a server, before an id and an era's additions. The
@@ -66,6 +73,10 @@ type Call struct {
 	// [*InputRequiredError], and so do the URLs that a legacy server wants to be
 	// opened before the call is made again.
 	Manual bool
+	// Task, if set, makes the call return as soon as the server has made a task of
+	// it: with [Result.Task], or with the result from a modern server that chose
+	// to make none. Nil: Call waits for the result, task or not.
+	Task *TaskOptions
 	// OnSend is called once, before the first byte of the first round can reach
 	// the server; see [transport.Request].
 	OnSend func()
@@ -73,6 +84,9 @@ type Call struct {
 	// belongs to the call. It is called from the reading goroutine, in order,
 	// never after Call has returned, and must not block.
 	Notify func(jsonrpc.Message)
+
+	// life is that of the task that the request begins or is about; nil: none.
+	life *life
 }
 
 // CallTool calls a tool (tools/call). arguments is the text of a JSON object;
@@ -144,6 +158,9 @@ func ListResourceTemplates() List {
 // ListPrompts is the list of prompts.
 func ListPrompts() List { return List{methodPromptsList, "prompts", "name"} }
 
+// ListTasks is the list of tasks of a legacy server. Modern ones have none.
+func ListTasks() List { return List{methodTasksList, "tasks", "taskId"} }
+
 // params asks for one page. A nil cursor asks for the first; an empty cursor is a
 // cursor like any other.
 func (l List) params(cursor *string) []byte {
@@ -178,4 +195,7 @@ type Result struct {
 	// OutputError says how the structured content of a tool's result breaks the
 	// tool's outputSchema. Empty: it does not, or it was not checked.
 	OutputError string
+	// Task is how the task stands that goes on with the call; nil: this is the
+	// result. Only with [Call.Task].
+	Task *Task
 }

@@ -64,7 +64,7 @@ func unanswered(ctx context.Context, err error) error {
 // does not say so. Those that are made beside the callers' own are not.
 func counts(c *Call) bool {
 	switch c.Method {
-	case methodPing, methodSubscribe, methodUnsubscribe, methodSetLevel:
+	case methodPing, methodSubscribe, methodUnsubscribe, methodSetLevel, methodTasksGet, methodTasksUpdate, methodTasksCancel:
 		return c.Notify != nil
 	}
 	return true
@@ -89,6 +89,22 @@ func (c *calls) add(id int64, w *watched) (forget func()) {
 		delete(c.watched, id)
 		c.mu.Unlock()
 		w.over()
+	}
+}
+
+// also registers another request that belongs to the call of w, and returns the
+// function that removes it. It does not count as a call of its own.
+func (c *calls) also(id int64, w *watched) (forget func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watched == nil {
+		c.watched = make(map[int64]*watched)
+	}
+	c.watched[id] = w
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.watched, id)
 	}
 }
 
@@ -128,12 +144,17 @@ func (c *calls) notifyOnly(msg jsonrpc.Message) bool {
 
 // onlyLocked returns the call in flight, if there is exactly one.
 func (c *calls) onlyLocked() *watched {
-	if c.inFlight == 1 && len(c.watched) == 1 {
-		for _, w := range c.watched {
-			return w
-		}
+	if c.inFlight != 1 {
+		return nil
 	}
-	return nil
+	var only *watched
+	for _, w := range c.watched {
+		if only != nil && w != only {
+			return nil
+		}
+		only = w
+	}
+	return only
 }
 
 // asked returns the call that a question belongs to, nil if there is none: that

@@ -19,6 +19,9 @@ type era interface {
 	// cancels reports whether a call that we give up must be cancelled by a
 	// notification. Otherwise the end of its stream says so.
 	cancels() bool
+	// augments reports whether a call must say if it is to be a task, as the
+	// server's tools want it.
+	augments() bool
 	// pingMethod is the request that a healthy server answers at once.
 	pingMethod() string
 	// accept judges a result.
@@ -27,12 +30,17 @@ type era interface {
 
 // legacy is the era of initialize. Its revisions differ in features, not in
 // the way that calls are made.
-type legacy struct{ revision string }
+type legacy struct {
+	revision string
+	// tasks: the server makes tasks of tool calls.
+	tasks bool
+}
 
 func (e legacy) kind() Era          { return EraLegacy }
 func (e legacy) version() string    { return e.revision }
 func (e legacy) meta() []byte       { return nil }
 func (e legacy) cancels() bool      { return true }
+func (e legacy) augments() bool     { return e.tasks }
 func (e legacy) pingMethod() string { return methodPing }
 
 func (e legacy) envelope(string) transport.Envelope {
@@ -73,7 +81,17 @@ func identify(version string, who Implementation, answers Capabilities) []byte {
 	b = append(b, `,"`+metaClientInfo+`":`...)
 	b = append(b, marshal(who)...)
 	b = append(b, `,"`+metaCapabilities+`":`...)
-	return append(b, marshal(answers)...)
+	return append(b, extended(marshal(answers))...)
+}
+
+// extended adds the extensions of the client to its capabilities. Tasks are
+// always among them, since calls are followed until they end.
+func extended(capabilities []byte) []byte {
+	b := capabilities[:len(capabilities)-1]
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	return append(b, `"extensions":{"`+extensionTasks+`":{}}}`...)
 }
 
 func (e modern) kind() Era       { return EraModern }
@@ -83,6 +101,7 @@ func (e modern) meta() []byte    { return e.members }
 // cancels: over HTTP, "closing the response stream is the cancel" (spec
 // 2026-07-28, basic/patterns/cancellation); streams need the notification.
 func (e modern) cancels() bool      { return e.stream }
+func (e modern) augments() bool     { return false }
 func (e modern) pingMethod() string { return methodDiscover }
 
 func (e modern) envelope(name string) transport.Envelope {
@@ -108,6 +127,8 @@ func (e modern) accept(method string, result []byte) error {
 			return &InputRequiredError{Method: method, Result: result}
 		}
 		return &ResultError{Method: method, Problem: "resultType input_required is not allowed here"}
+	case "task":
+		return acceptTask(method, result)
 	default:
 		return &ResultError{Method: method, Problem: "unknown resultType " + cut(string(raw), 64)}
 	}

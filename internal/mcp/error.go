@@ -71,6 +71,9 @@ type InputRequiredError struct {
 	// requestState if there is one. It is the whole result of a modern server;
 	// a legacy server's questions are put in the same shape.
 	Result json.RawMessage
+	// Over: it is the task of the call that asked, and has been given up. There
+	// is nothing to go on with.
+	Over bool
 }
 
 // requiring is the error of a call of a legacy server, which asks questions.
@@ -126,10 +129,14 @@ func DeliveryOf(err error) transport.Delivery {
 	var le *LimitError
 	var ue *UnsupportedError
 	var pe *ParameterError
+	var lost *TaskLostError
+	var ended *TaskEndedError
 	switch {
+	case errors.As(err, &lost):
+		return transport.Unknown
 	case errors.As(err, &te):
 		return te.Delivery
-	case errors.As(err, &je), errors.As(err, &re), errors.As(err, &ir), errors.As(err, &le):
+	case errors.As(err, &ended), errors.As(err, &je), errors.As(err, &re), errors.As(err, &ir), errors.As(err, &le):
 		return transport.Answered
 	case errors.As(err, &ue), errors.As(err, &pe):
 		return transport.NotSent

@@ -116,7 +116,7 @@ func (s *Session) openLegacy(ctx context.Context, version string) error {
 	if err != nil {
 		return err
 	}
-	s.settle(legacy{revision: info.ProtocolVersion}, info)
+	s.settle(legacy{revision: info.ProtocolVersion, tasks: info.Declares("tasks", "requests", "tools", "call")}, info)
 	return s.notify(ctx, notificationInitialized, nil)
 }
 

@@ -57,6 +57,9 @@ func (s *Session) ListPage(ctx context.Context, l List, cursor *string, meta []b
 
 // fetchPage gets one page from the server.
 func (s *Session) fetchPage(ctx context.Context, l List, cursor *string, meta []byte) (*entry, error) {
+	if l.method == methodTasksList && (s.era().kind() == EraModern || !s.declaresTasks("list")) {
+		return nil, &UnsupportedError{What: methodTasksList}
+	}
 	r, err := s.Call(ctx, &Call{Method: l.method, Params: l.params(cursor), Meta: meta})
 	if err != nil {
 		if cursor != nil && invalidParams(err) { // a page that led to this cursor is not good any more

@@ -17,7 +17,11 @@ const (
 	metaLogLevel       = "io.modelcontextprotocol/logLevel"
 	metaSubscriptionID = "io.modelcontextprotocol/subscriptionId"
 	metaServerInfo     = "io.modelcontextprotocol/serverInfo"
+	metaRelatedTask    = "io.modelcontextprotocol/related-task"
 	metaProgressToken  = "progressToken"
+
+	// extensionTasks is the tasks extension (SEP-2663).
+	extensionTasks = "io.modelcontextprotocol/tasks"
 )
 
 // params returns the params of c with _meta in front: what the era demands,

@@ -38,7 +38,10 @@ func (s *Session) pass(msg jsonrpc.Message, call int64) bool {
 		told := s.tell(msg)
 		return call != 0 && s.calls.notify(call, msg) || told
 	}
+	owner, named := s.ofTask(msg)
 	switch {
+	case owner != nil && owner.pass(msg):
+		return true
 	case sub != nil:
 		return s.tell(msg)
 	case call != 0 && s.calls.notify(call, msg):
@@ -46,7 +49,7 @@ func (s *Session) pass(msg jsonrpc.Message, call int64) bool {
 	case s.opts.Shared:
 		// It may be about the call of one principal, and would reach all.
 		return false
-	case call == 0 && msg.Method == notificationMessage && s.calls.notifyOnly(msg):
+	case call == 0 && !named && msg.Method == notificationMessage && s.calls.notifyOnly(msg):
 		return true
 	}
 	return s.tell(msg)

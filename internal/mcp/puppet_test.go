@@ -25,6 +25,8 @@ type puppet struct {
 	call func(ctx context.Context, s *puppet, req *transport.Request) (*transport.Response, error)
 	// sent sees the notifications.
 	sent func(s *puppet, method string, params []byte)
+	// answered sees the answers to the server's own requests.
+	answered func(body []byte)
 	// listen is the way in of a legacy server. Without it, it is open at once.
 	listen func(ctx context.Context, s *puppet, opened func(resumed bool)) error
 
@@ -93,6 +95,12 @@ func (s *puppet) Send(_ context.Context, msg *transport.Message) error {
 	m, err := jsonrpc.Parse(msg.Body, 64)
 	if err != nil {
 		return err
+	}
+	if m.IsResponse() {
+		if s.answered != nil {
+			s.answered(msg.Body)
+		}
+		return nil
 	}
 	if m.Method != "notifications/initialized" {
 		s.notef("%s %s", m.Method, rawjson.Get(m.Params, "requestId"))

@@ -322,9 +322,9 @@ func TestCallCapabilities(t *testing.T) {
 			declare *mcp.Capabilities
 			want    string
 		}{
-			"session's": {nil, `{"roots":{"listChanged":true}}`},
-			"none":      {&mcp.Capabilities{}, `{}`},
-			"its own":   {&mcp.Capabilities{Sampling: true}, `{"sampling":{}}`},
+			"session's": {nil, `{"roots":{"listChanged":true},"extensions":{"io.modelcontextprotocol/tasks":{}}}`},
+			"none":      {&mcp.Capabilities{}, `{"extensions":{"io.modelcontextprotocol/tasks":{}}}`},
+			"its own":   {&mcp.Capabilities{Sampling: true}, `{"sampling":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}`},
 		} {
 			c := mcp.CallTool("tool", nil)
 			c.Capabilities = tt.declare

@@ -45,7 +45,7 @@ func (s *Session) drop(msg jsonrpc.Message) {
 // serveQuestion has a question answered, on a goroutine of its own.
 func (s *Session) serveQuestion(msg jsonrpc.Message, call int64) {
 	q := Question{Key: string(msg.ID), Method: msg.Method, Params: params(msg)}
-	owner := s.calls.asked(call)
+	owner := s.asking(msg, call)
 	ask := s.profile.Ask
 	if owner != nil && owner.ask != nil {
 		ask = owner.ask
@@ -80,6 +80,18 @@ func (s *Session) serveQuestion(msg jsonrpc.Message, call int64) {
 		defer s.questions.remove(q.Key)
 		s.fulfil(ctx, msg.ID, q, ask, owner)
 	})
+}
+
+// asking returns the call that a question belongs to, nil if there is none.
+func (s *Session) asking(msg jsonrpc.Message, call int64) *watched {
+	w, named := s.ofTask(msg)
+	switch {
+	case w != nil && w.end != nil:
+		return w
+	case named && call == 0:
+		return nil
+	}
+	return s.calls.asked(call)
 }
 
 // params are a request's params, nil for null too.

@@ -31,6 +31,7 @@ type Session struct {
 	nextID        atomic.Int64
 	calls         calls
 	subscriptions subscriptions
+	tasks         tasks
 	// level is the log level that a modern server is asked for, nil for none.
 	level atomic.Pointer[string]
 	// book is what is known of the tools, private and public what is known
@@ -114,13 +115,25 @@ func (s *Session) alive() bool {
 //
 // Its errors are listed in this package's error.go.
 func (s *Session) Call(ctx context.Context, c *Call) (*Result, error) {
-	result, err := s.first(ctx, c)
+	if c.Method == methodToolsCall && (c.Task != nil || s.era().augments()) {
+		return s.callTask(ctx, c)
+	}
+	result, err := s.rounds(ctx, c)
 	if err != nil {
-		if result, err = s.goOn(ctx, c, err); err != nil {
+		if result, err = s.pursueStarted(ctx, c, err); err != nil {
 			return nil, err
 		}
 	}
 	s.checkOutput(ctx, c, result)
+	return result, nil
+}
+
+// rounds makes all rounds of a call.
+func (s *Session) rounds(ctx context.Context, c *Call) (*Result, error) {
+	result, err := s.first(ctx, c)
+	if err != nil {
+		return s.goOn(ctx, c, err)
+	}
 	return result, nil
 }
 
@@ -139,10 +152,15 @@ func (s *Session) call(ctx context.Context, c *Call, id int64) (*Result, error) 
 	if envelope.Parameters, err = s.parameters(c); err != nil {
 		return nil, err
 	}
-	ctx, w := s.watch(ctx, c)
-	if counts(c) {
-		forget := s.calls.add(id, w)
-		defer forget()
+	if c.life != nil {
+		c.life.join(id)
+	} else {
+		var w *watched
+		ctx, w = s.watch(ctx, c)
+		if counts(c) {
+			forget := s.calls.add(id, w)
+			defer forget()
+		}
 	}
 	req := &transport.Request{
 		ID:       id,

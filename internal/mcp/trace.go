@@ -148,10 +148,11 @@ func (s *Session) attributes(c *Call) []attribute.KeyValue {
 }
 
 // end finishes the operation with what became of it. A modern server that asks
-// back has answered; the round has not failed.
+// back or begins a task has answered; the round has not failed.
 func (o operation) end(result *Result, err error) {
 	failure := ""
 	switch {
+	case err != nil && startedBy(err) != nil:
 	case err != nil:
 		failure = errorType(err)
 	case result != nil && o.call.Method == methodToolsCall && toolFailed(result.JSON):
