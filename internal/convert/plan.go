@@ -90,6 +90,9 @@ func (b *builder) plan(md protoreflect.MessageDescriptor) *plan {
 			p.members[memberName(fd)] = f
 		}
 	}
+	if md.Name() == "Task" { // as the tasks extension spells them
+		p.members["ttlMs"], p.members["pollIntervalMs"] = p.members["ttl"], p.members["pollInterval"]
+	}
 	for _, name := range understood(md) {
 		p.members[name] = &field{shape: shapeIgnored}
 	}
@@ -111,7 +114,7 @@ func understood(md protoreflect.MessageDescriptor) []string {
 		return []string{"resultType", "protocolVersion"}
 	case md.Fields().ByName("next_cursor") != nil:
 		return []string{"resultType", "nextCursor"}
-	case strings.HasSuffix(string(md.Name()), "Response"):
+	case strings.HasSuffix(string(md.Name()), "Response"), md.Name() == "Task":
 		return []string{"resultType"}
 	}
 	return nil
