@@ -72,7 +72,7 @@ func (u *Upstream) readyLocked(s *mcp.Session) {
 	info := s.Info()
 	u.server.info.Store(&info)
 	u.generation = u.pool.generation.Add(1)
-	u.live = &Live{Session: s, Server: u.server, Generation: u.generation}
+	u.live = &Live{Session: s, Server: u.server, Generation: u.generation, upstream: u}
 	u.lastUsed = time.Now()
 	u.setLocked(Ready, nil)
 	u.keepLocked()

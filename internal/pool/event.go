@@ -42,6 +42,7 @@ const (
 	notifyResources = "notifications/resources/list_changed"
 	notifyUpdated   = "notifications/resources/updated"
 	notifyMessage   = "notifications/message"
+	notifyTask      = "notifications/tasks"
 )
 
 // eventOverhead is what an event costs besides its text.

@@ -21,6 +21,9 @@ type hub struct {
 	// queue's.
 	mu        sync.Mutex
 	interests map[*interest]struct{}
+	// tasks are those that a modern server is to report on, in the order in which
+	// they were begun.
+	tasks []string
 	// version counts the changes of what is wanted.
 	version int64
 	// outcome is what has become of it last; settled is closed with the next.
@@ -53,6 +56,9 @@ func (h *hub) wanted(legacy bool) want {
 		w.level = lower(w.level, in.level)
 	}
 	w.filter.URIs = slices.Sorted(maps.Keys(uris))
+	if !legacy {
+		w.filter.Tasks = h.reportsLocked()
+	}
 	return w
 }
 
@@ -118,6 +124,9 @@ func (h *hub) notify(msg jsonrpc.Message) bool {
 	n := read(msg)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if msg.Method == notifyTask {
+		h.unfollowLocked(msg.Params)
+	}
 	var e *Event
 	for in := range h.interests {
 		if h.mixed && n.private() || !in.wants(n) {

@@ -10,6 +10,7 @@ type Live struct {
 	// Generation numbers it among all sessions of the pool.
 	Generation int64
 
+	upstream *Upstream
 	// level is what the log level was set to. It is the keeper's.
 	level string
 
