@@ -79,7 +79,10 @@ type CallToolRequest struct {
 	// most 256 bytes. Empty: no such protection. It does not reach the server.
 	IdempotencyKey string `protobuf:"bytes,14,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Run the call as a task, which outlives this RPC. Absent: in the ordinary
-	// way. UNIMPLEMENTED where the server or the tool has no tasks.
+	// way, whatever the server makes of it. UNIMPLEMENTED where the server or the
+	// tool has no tasks. Servers from 2026-07-28 on decide by themselves, and may
+	// answer with the result. With a legacy server, a task that may ask something
+	// needs a session: CONNECT_FIRST.
 	Task *TaskOptions `protobuf:"bytes,15,opt,name=task,proto3" json:"task,omitempty"`
 	// Begin `timeout` anew with each progress that the tool makes: the call then
 	// takes as long as it goes on, but never longer than 15 min or the deadline

@@ -31,7 +31,8 @@ type GetTaskRequest struct {
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// Task.task_id. Required.
 	TaskId string `protobuf:"bytes,2,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
-	// Wait up to this long for the task to end or to ask something. Absent:
+	// Wait up to this long for the task to end or to ask something, but no longer
+	// than the RPC's deadline and the bridge's limit for calls allow. Absent:
 	// answer at once.
 	Wait *durationpb.Duration `protobuf:"bytes,3,opt,name=wait,proto3" json:"wait,omitempty"`
 	// Members for the `_meta` object of the MCP request. Those that the protocol
@@ -210,7 +211,8 @@ type isGetTaskResponse_Outcome interface {
 }
 
 type GetTaskResponse_Result struct {
-	// TASK_STATUS_COMPLETED: the tool's result.
+	// TASK_STATUS_COMPLETED: the tool's result. TASK_STATUS_FAILED with a legacy
+	// server, where the tool says that it failed: that result, with is_error.
 	Result *CallToolResponse `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
 }
 
@@ -220,7 +222,8 @@ type GetTaskResponse_Error struct {
 }
 
 type GetTaskResponse_InputRequired struct {
-	// TASK_STATUS_INPUT_REQUIRED: questions, to be answered with UpdateTask.
+	// TASK_STATUS_INPUT_REQUIRED: questions, to be answered with UpdateTask. A
+	// legacy server asks only on a session whose owner declared to answer.
 	InputRequired *InputRequired `protobuf:"bytes,4,opt,name=input_required,json=inputRequired,proto3,oneof"`
 }
 

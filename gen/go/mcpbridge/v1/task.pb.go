@@ -92,7 +92,9 @@ func (TaskStatus) EnumDescriptor() ([]byte, []int) {
 // How a call is to run as a task.
 type TaskOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long the server is asked to keep the result. Absent: its own choice.
+	// How long the server is asked to keep the task and its result, at least
+	// 1 ms. Absent: its own choice, as it always is with servers from 2026-07-28
+	// on.
 	Ttl           *durationpb.Duration `protobuf:"bytes,1,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
