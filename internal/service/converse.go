@@ -55,7 +55,7 @@ func (s *Service) converse(ctx context.Context, op *operation, t target, caps mc
 // run makes the call.
 func (s *Service) run(ctx context.Context, op *operation, t target, caps mcp.Capabilities, resumed *requestState) (e ending) {
 	e.err = recovered(func() error {
-		on, release, err := s.checkOut(ctx, t, caps)
+		on, release, err := s.checkOut(ctx, op, t, caps)
 		if err != nil {
 			return op.failed(err)
 		}
@@ -64,7 +64,9 @@ func (s *Service) run(ctx context.Context, op *operation, t target, caps mcp.Cap
 			if resumed != nil && session.Info().Era != resumed.Era {
 				return &lateError{Err: errStateLost}
 			}
-			e.result, err = session.Call(ctx, op.request)
+			if e.result, err = session.Call(ctx, op.request); err == nil {
+				follow(session, e.result)
+			}
 			return err
 		})
 		return err
@@ -86,7 +88,7 @@ func (s *Service) await(ctx context.Context, op *operation, t target, p *parkedC
 	announce(ctx, e.out)
 	var required *mcp.InputRequiredError
 	switch {
-	case errors.As(e.err, &required) && op.inputs.accept:
+	case errors.As(e.err, &required) && op.inputs.accept && !required.Over:
 		st, err := stateOfResult(required.Result)
 		if err != nil {
 			return op.failed(err)
@@ -127,6 +129,8 @@ func (s *Service) requireInput(op *operation, t target, st *requestState, until 
 		resp.InputRequired = required
 	case *mcpbridgev1.ReadResourceResponse:
 		resp.InputRequired = required
+	case *mcpbridgev1.GetTaskResponse:
+		resp.Outcome = &mcpbridgev1.GetTaskResponse_InputRequired{InputRequired: required}
 	}
 	return op.failed(s.checkSize(resp))
 }
@@ -142,17 +146,7 @@ func (s *Service) unpark(ctx context.Context, op *operation, t target, st *reque
 		return err
 	}
 	defer done()
-	blocks := takesBlocks(t.Server().Info().ProtocolVersion)
-	keys := slices.Sorted(maps.Keys(op.inputs.responses))
-	err = p.answer(keys, func(key string, q mcp.Question, ok bool) (mcp.Answer, error) {
-		if _, known := st.Questions[key]; !ok && !known {
-			return mcp.Answer{}, unknownKey(key)
-		} else if !ok {
-			return mcp.Answer{}, op.failed(&lateError{Err: errStateLost}) // taken back, or answered for
-		}
-		return answerTo(q, responseField(key), op.inputs.responses[key], blocks, s.opts.JSONDepth)
-	})
-	if err != nil {
+	if err := s.answerParked(op.call, t, p, st, op.inputs.responses); err != nil {
 		return err
 	}
 	if op.tool != "" {
@@ -164,6 +158,21 @@ func (s *Service) unpark(ctx context.Context, op *operation, t target, st *reque
 	return s.await(rpc, op, t, p, a, resp)
 }
 
+// answerParked hands the answers to a call that waits here.
+func (s *Service) answerParked(
+	c call, t target, p *parkedCall, st *requestState, responses map[string]*mcpbridgev1.InputResponse,
+) error {
+	blocks := takesBlocks(t.Server().Info().ProtocolVersion)
+	return p.answer(slices.Sorted(maps.Keys(responses)), func(key string, q mcp.Question, ok bool) (mcp.Answer, error) {
+		if _, known := st.Questions[key]; !ok && !known {
+			return mcp.Answer{}, unknownKey(key)
+		} else if !ok {
+			return mcp.Answer{}, c.failed(&lateError{Err: errStateLost}) // taken back, or answered for
+		}
+		return answerTo(q, responseField(key), responses[key], blocks, s.opts.JSONDepth)
+	})
+}
+
 func responseField(key string) string { return "input_responses[" + key + "]" }
 
 func unknownKey(key string) error {
@@ -172,31 +181,41 @@ func unknownKey(key string) error {
 
 // resume puts the answers to a server's questions into the request.
 func (s *Service) resume(op *operation, st *requestState) error {
-	responses := []byte{'{'}
-	for _, key := range slices.Sorted(maps.Keys(op.inputs.responses)) {
-		q, ok := st.Questions[key]
-		if !ok {
-			return unknownKey(key)
-		}
-		a, err := answerTo(mcp.Question{Key: key, Method: q.Method, Params: q.Params}, responseField(key), op.inputs.responses[key], true, s.opts.JSONDepth)
-		if err != nil {
-			return err
-		}
-		if a.Error != nil || st.Era == mcp.EraLegacy && !accepted(a) {
-			return op.failed(&lateError{Err: unanswered(op.request.Method, st)})
-		}
-		responses = appendMember(responses, key, a.Result)
+	responses, err := s.responsesTo(op.call, op.request.Method, st, op.inputs.responses)
+	if err != nil {
+		return err
 	}
 	if st.Era == mcp.EraLegacy {
 		// It had nothing to remember: once the URLs have been opened, it is
 		// called as before (spec 2025-11-25, client/elicitation#url-mode).
 		return nil
 	}
-	if len(responses) == 1 {
+	if len(op.inputs.responses) == 0 {
 		responses = nil
-	} else {
-		responses = append(responses, '}')
 	}
 	op.request.Resume(responses, st.Server)
 	return nil
+}
+
+// responsesTo is the text of inputResponses, for a server that has ended the
+// call with its questions, or whose task asks.
+func (s *Service) responsesTo(
+	c call, method string, st *requestState, given map[string]*mcpbridgev1.InputResponse,
+) ([]byte, error) {
+	responses := []byte{'{'}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		q, ok := st.Questions[key]
+		if !ok {
+			return nil, unknownKey(key)
+		}
+		a, err := answerTo(mcp.Question{Key: key, Method: q.Method, Params: q.Params}, responseField(key), given[key], true, s.opts.JSONDepth)
+		if err != nil {
+			return nil, err
+		}
+		if a.Error != nil || st.Era == mcp.EraLegacy && !accepted(a) {
+			return nil, c.failed(&lateError{Err: unanswered(method, st)})
+		}
+		responses = appendMember(responses, key, a.Result)
+	}
+	return append(responses, '}'), nil
 }

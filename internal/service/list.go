@@ -73,6 +73,8 @@ func listTwins(req listRequest) (cursor, metaJSON *string) {
 		return r.Cursor, r.MetaJson
 	case *mcpbridgev1.ListPromptsRequest:
 		return r.Cursor, r.MetaJson
+	case *mcpbridgev1.ListTasksRequest:
+		return r.Cursor, r.MetaJson
 	}
 	return nil, nil
 }

@@ -118,7 +118,7 @@ func (s *Service) execute(ctx context.Context, op *operation, t target, caps mcp
 	}
 	defer cancel()
 	op.request.Notify = onProgress(op.request.Notify, progress)
-	on, release, err := s.checkOut(ctx, t, caps)
+	on, release, err := s.checkOut(ctx, op, t, caps)
 	if err != nil {
 		return op.failed(err)
 	}
@@ -129,6 +129,7 @@ func (s *Service) execute(ctx context.Context, op *operation, t target, caps mcp
 		if err != nil {
 			return err
 		}
+		follow(session, result)
 		return s.seal(resp, result, op.format)
 	})
 	announce(ctx, out)
@@ -137,12 +138,18 @@ func (s *Service) execute(ctx context.Context, op *operation, t target, caps mcp
 
 // checkOut returns where a call that answers such questions goes. A legacy
 // server is told at the beginning of a session what is answered in it, so on a
-// server's name that is another session than for calls that answer nothing.
-func (s *Service) checkOut(ctx context.Context, t target, caps mcp.Capabilities) (pool.Target, func(), error) {
+// server's name that is another session than for calls that answer nothing. A
+// task would be left behind in it.
+func (s *Service) checkOut(ctx context.Context, op *operation, t target, caps mcp.Capabilities) (pool.Target, func(), error) {
 	if t.session != nil || caps == (mcp.Capabilities{}) {
 		return t.Target, func() {}, nil
 	}
-	return s.pool.CheckOut(ctx, t.Server().Name, t.principal, caps)
+	on, release, err := s.pool.CheckOut(ctx, t.Server().Name, t.principal, caps)
+	if err == nil && op.request.Task != nil && t.Server().Info().Era == mcp.EraLegacy {
+		release()
+		return nil, nil, &connectFirstError{What: "a task of this server that may ask something"}
+	}
+	return on, release, err
 }
 
 // answerable says in the request who answers questions. It stays as it is where

@@ -100,6 +100,7 @@ type Service struct {
 	states    *stateSealer
 	questions *questions
 	parked    *parkedCalls
+	inquiries *inquiries
 	flights   *flights
 }
 
@@ -109,6 +110,6 @@ var _ mcpbridgev1.McpServiceServer = (*Service)(nil)
 func New(p *pool.Pool, o Options) *Service {
 	return &Service{
 		pool: p, opts: o.withDefaults(),
-		states: newStateSealer(), questions: newQuestions(), parked: newParkedCalls(), flights: newFlights(),
+		states: newStateSealer(), questions: newQuestions(), parked: newParkedCalls(), inquiries: newInquiries(), flights: newFlights(),
 	}
 }

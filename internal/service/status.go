@@ -151,7 +151,7 @@ func metadataOf(err error) map[string]string {
 // outside in: what we concluded before what the peer said.
 func classify(err error) verdict {
 	for _, ask := range []func(error) (verdict, bool){
-		ownError, callerError, inputError, poolError, authorizationError, abilityError, protocolError,
+		ownError, callerError, inputError, taskError, poolError, authorizationError, abilityError, protocolError,
 		transportError, upstreamError, connectError, contextError,
 	} {
 		if v, ok := ask(err); ok {

@@ -76,9 +76,6 @@ func (s *Service) toolOperation(req toolRequest) (*operation, error) {
 	if err := required("name", req.GetName()); err != nil {
 		return nil, err
 	}
-	if err := refuse(unused{"task", req.GetTask() != nil}); err != nil {
-		return nil, err
-	}
 	argumentsJSON, metaJSON, state := optionals(req)
 	in, err := s.inputs(req, state)
 	if err != nil {
@@ -90,6 +87,9 @@ func (s *Service) toolOperation(req toolRequest) (*operation, error) {
 	}
 	c := mcp.CallTool(req.GetName(), arguments)
 	if c.Meta, err = s.object("meta", req.GetMeta(), metaJSON); err != nil {
+		return nil, err
+	}
+	if c.Task, err = taskOptions(req.GetTask()); err != nil {
 		return nil, err
 	}
 	c.LogLevel = levelWord(req.GetLogLevel())
