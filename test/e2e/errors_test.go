@@ -199,5 +199,6 @@ func implemented() map[string]bool {
 		"WatchEvents": true, "Respond": true, "SubscribeResource": true, "UnsubscribeResource": true,
 		"SetLoggingLevel": true, "SetRoots": true, "SendProgress": true,
 		"CompleteAuthorization": true,
+		"GetTask":               true, "ListTasks": true, "UpdateTask": true, "CancelTask": true,
 	}
 }
