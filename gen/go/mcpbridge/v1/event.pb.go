@@ -30,7 +30,8 @@ type WatchEventsRequest struct {
 	// "groups/{group}". Required.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// Resources whose updates to watch, on "servers/{server}" only, for as long
-	// as the stream lasts. On a session use SubscribeResource.
+	// as the stream lasts. On a session use SubscribeResource, and in a group on
+	// the members that are sessions.
 	ResourceUris []string `protobuf:"bytes,2,rep,name=resource_uris,json=resourceUris,proto3" json:"resource_uris,omitempty"`
 	// How JSON comes back.
 	JsonFormat    JsonFormat `protobuf:"varint,3,opt,name=json_format,json=jsonFormat,proto3,enum=mcpbridge.v1.JsonFormat" json:"json_format,omitempty"`
@@ -439,9 +440,10 @@ func (*WatchEventsResponse_Notification) isWatchEventsResponse_Event() {}
 // The stream has begun. What happens from now on will be seen on it.
 type Ready struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// State of the connection to the server.
+	// State of the connection to the server. Of a group: STATE_READY if any
+	// member is, else that of the first member.
 	State State `protobuf:"varint,1,opt,name=state,proto3,enum=mcpbridge.v1.State" json:"state,omitempty"`
-	// Generation of the connection, see Session.generation.
+	// Generation of the connection, see Session.generation. Of a group: 0.
 	Generation int64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	// Resources that the server will report on. One that was asked for and is
 	// not here was refused by the server.

@@ -22,63 +22,71 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A rule for names in a group. A member that brings a name which is taken is
-// refused: ALREADY_EXISTS, reason NAME_COLLISION. If a server takes up such a
-// name later, the member that was added first keeps it.
-type NamingRule int32
+// Which items of a group get a name by the template.
+type NamingMode int32
 
 const (
-	// Same as NAMING_RULE_PREFIX.
-	NamingRule_NAMING_RULE_UNSPECIFIED NamingRule = 0
-	// The member's name, the separator, the item's name.
-	NamingRule_NAMING_RULE_PREFIX NamingRule = 1
-	// The item's name.
-	NamingRule_NAMING_RULE_AS_IS NamingRule = 2
+	// Same as NAMING_MODE_ALWAYS.
+	NamingMode_NAMING_MODE_UNSPECIFIED NamingMode = 0
+	// All.
+	NamingMode_NAMING_MODE_ALWAYS NamingMode = 1
+	// None: each has the name that it has at its member.
+	NamingMode_NAMING_MODE_NEVER NamingMode = 2
+	// Those whose name two members have, and of these each; others keep theirs. A
+	// name does not change its meaning: what has been given one keeps it while its
+	// member is in the group, and who comes later with the same name gets one by
+	// the template. So it matters who was there first: where names are to be the
+	// same after a restart, use another mode.
+	NamingMode_NAMING_MODE_ON_CONFLICT NamingMode = 3
 )
 
-// Enum value maps for NamingRule.
+// Enum value maps for NamingMode.
 var (
-	NamingRule_name = map[int32]string{
-		0: "NAMING_RULE_UNSPECIFIED",
-		1: "NAMING_RULE_PREFIX",
-		2: "NAMING_RULE_AS_IS",
+	NamingMode_name = map[int32]string{
+		0: "NAMING_MODE_UNSPECIFIED",
+		1: "NAMING_MODE_ALWAYS",
+		2: "NAMING_MODE_NEVER",
+		3: "NAMING_MODE_ON_CONFLICT",
 	}
-	NamingRule_value = map[string]int32{
-		"NAMING_RULE_UNSPECIFIED": 0,
-		"NAMING_RULE_PREFIX":      1,
-		"NAMING_RULE_AS_IS":       2,
+	NamingMode_value = map[string]int32{
+		"NAMING_MODE_UNSPECIFIED": 0,
+		"NAMING_MODE_ALWAYS":      1,
+		"NAMING_MODE_NEVER":       2,
+		"NAMING_MODE_ON_CONFLICT": 3,
 	}
 )
 
-func (x NamingRule) Enum() *NamingRule {
-	p := new(NamingRule)
+func (x NamingMode) Enum() *NamingMode {
+	p := new(NamingMode)
 	*p = x
 	return p
 }
 
-func (x NamingRule) String() string {
+func (x NamingMode) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (NamingRule) Descriptor() protoreflect.EnumDescriptor {
+func (NamingMode) Descriptor() protoreflect.EnumDescriptor {
 	return file_mcpbridge_v1_group_proto_enumTypes[0].Descriptor()
 }
 
-func (NamingRule) Type() protoreflect.EnumType {
+func (NamingMode) Type() protoreflect.EnumType {
 	return &file_mcpbridge_v1_group_proto_enumTypes[0]
 }
 
-func (x NamingRule) Number() protoreflect.EnumNumber {
+func (x NamingMode) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use NamingRule.Descriptor instead.
-func (NamingRule) EnumDescriptor() ([]byte, []int) {
+// Deprecated: Use NamingMode.Descriptor instead.
+func (NamingMode) EnumDescriptor() ([]byte, []int) {
 	return file_mcpbridge_v1_group_proto_rawDescGZIP(), []int{0}
 }
 
-// Several servers or sessions behind one namespace, owned by the caller that
-// created it. Others do not see it: NOT_FOUND.
+// Several servers or sessions behind one namespace. It is owned by the caller
+// that created it: to others it does not exist. A group of the bridge's
+// configuration is there for everybody, made of those of its servers that the
+// caller may use.
 type Group struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "groups/{group}", to be used as `target`.
@@ -87,8 +95,13 @@ type Group struct {
 	Members []*GroupMember `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
 	// How names are made.
 	Naming *Naming `protobuf:"bytes,3,opt,name=naming,proto3" json:"naming,omitempty"`
-	// When the group was created.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the group was created; one of the configuration when the caller first
+	// used it.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// See CreateGroupRequest.fail_closed.
+	FailClosed bool `protobuf:"varint,5,opt,name=fail_closed,json=failClosed,proto3" json:"fail_closed,omitempty"`
+	// It is part of the bridge's configuration, so that no caller can change it.
+	Configured    bool `protobuf:"varint,6,opt,name=configured,proto3" json:"configured,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -151,6 +164,20 @@ func (x *Group) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Group) GetFailClosed() bool {
+	if x != nil {
+		return x.FailClosed
+	}
+	return false
+}
+
+func (x *Group) GetConfigured() bool {
+	if x != nil {
+		return x.Configured
+	}
+	return false
+}
+
 // A member of a group.
 type GroupMember struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -158,7 +185,9 @@ type GroupMember struct {
 	// Empty in requests: the last part of `target`, which must then be like that.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// "servers/{server}" or "sessions/{session}". Required. A group cannot be a
-	// member.
+	// member. A session that has ended stays a member, of the state
+	// STATE_SHUTDOWN, until it is removed; its tools, prompts and resources are
+	// ITEM_NOT_FOUND.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	// State of its connection. Ignored in requests.
 	State State `protobuf:"varint,3,opt,name=state,proto3,enum=mcpbridge.v1.State" json:"state,omitempty"`
@@ -228,13 +257,25 @@ func (x *GroupMember) GetLastFailure() *Failure {
 
 // How a group names the tools, prompts, resources and templates of its members.
 // URIs are never changed: for one that several members know, name the member.
+//
+// No two items of a kind may get the same name. A member that brings such a name
+// is refused: ALREADY_EXISTS, reason NAME_COLLISION. If it turns up later, since
+// a server has changed its list or could not be reached before, the item that was
+// there first keeps the name, and the other one is left out of the lists; the
+// group's WatchEvents and the bridge's log say so.
 type Naming struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rule.
-	Rule NamingRule `protobuf:"varint,1,opt,name=rule,proto3,enum=mcpbridge.v1.NamingRule" json:"rule,omitempty"`
-	// What stands between the member's name and the item's with
-	// NAMING_RULE_PREFIX. Absent: "__".
-	Separator     *string `protobuf:"bytes,2,opt,name=separator,proto3,oneof" json:"separator,omitempty"`
+	// The name of an item, with "{name}" for its name at the member and "{server}"
+	// for the member's name. "{name}" must be there, once; "{server}" may be, once.
+	// At most 128 bytes. Empty: "{server}__{name}".
+	Template string `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	// Which items get a name by the template.
+	Mode NamingMode `protobuf:"varint,2,opt,name=mode,proto3,enum=mcpbridge.v1.NamingMode" json:"mode,omitempty"`
+	// Make names that every API of language models takes: at most 64 characters of
+	// A-Z, a-z, 0-9, "_" and "-". A name that is not like that has other characters
+	// replaced by "_", is cut, and ends in a hash of the full name, so that it is
+	// always the same and differs from others.
+	ModelSafe     bool `protobuf:"varint,3,opt,name=model_safe,json=modelSafe,proto3" json:"model_safe,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -269,21 +310,29 @@ func (*Naming) Descriptor() ([]byte, []int) {
 	return file_mcpbridge_v1_group_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *Naming) GetRule() NamingRule {
+func (x *Naming) GetTemplate() string {
 	if x != nil {
-		return x.Rule
-	}
-	return NamingRule_NAMING_RULE_UNSPECIFIED
-}
-
-func (x *Naming) GetSeparator() string {
-	if x != nil && x.Separator != nil {
-		return *x.Separator
+		return x.Template
 	}
 	return ""
 }
 
-// Where an item in a list of a group comes from.
+func (x *Naming) GetMode() NamingMode {
+	if x != nil {
+		return x.Mode
+	}
+	return NamingMode_NAMING_MODE_UNSPECIFIED
+}
+
+func (x *Naming) GetModelSafe() bool {
+	if x != nil {
+		return x.ModelSafe
+	}
+	return false
+}
+
+// Where an item in a list of a group comes from: its canonical name is that of
+// the member and its own.
 type Origin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the member.
@@ -411,16 +460,21 @@ func (x *MissingMember) GetFailure() *Failure {
 	return nil
 }
 
-// Creates a group.
+// Creates a group: entirely or, on error, not at all. A caller may have 32.
 type CreateGroupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The last part of the name: letters, digits, "_", "-" and ".", at most 64.
 	// Empty: the bridge makes one up. ALREADY_EXISTS if it is taken.
 	GroupId string `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
-	// The first members. May be empty.
+	// The first members, at most 64. May be empty. One that cannot be reached at
+	// this moment is a member all the same: its items appear when it is back.
 	Members []*GroupMember `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
-	// How to make names. Absent: as NAMING_RULE_PREFIX.
-	Naming        *Naming `protobuf:"bytes,3,opt,name=naming,proto3" json:"naming,omitempty"`
+	// How to make names. Absent: all by the template "{server}__{name}".
+	Naming *Naming `protobuf:"bytes,3,opt,name=naming,proto3" json:"naming,omitempty"`
+	// Fail rather than do without a member: a list that a member is missing from
+	// fails as the member did, and so do CreateGroup and AddGroupMember with one
+	// that cannot be reached. Calls to other members are not affected.
+	FailClosed    bool `protobuf:"varint,4,opt,name=fail_closed,json=failClosed,proto3" json:"fail_closed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -474,6 +528,13 @@ func (x *CreateGroupRequest) GetNaming() *Naming {
 		return x.Naming
 	}
 	return nil
+}
+
+func (x *CreateGroupRequest) GetFailClosed() bool {
+	if x != nil {
+		return x.FailClosed
+	}
+	return false
 }
 
 // The group.
@@ -614,7 +675,7 @@ func (x *GetGroupResponse) GetGroup() *Group {
 	return nil
 }
 
-// Asks for the caller's groups.
+// Asks for the caller's groups and those of the configuration.
 type ListGroupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Most groups to return. 0: 100. More than 1000: 1000. Below 0:
@@ -670,10 +731,10 @@ func (x *ListGroupsRequest) GetPageToken() string {
 	return ""
 }
 
-// Groups of the caller.
+// Groups of the caller and of the configuration.
 type ListGroupsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The groups, oldest first.
+	// The groups, by name.
 	Groups []*Group `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
 	// Token of the next page. Empty: this was the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -725,7 +786,8 @@ func (x *ListGroupsResponse) GetNextPageToken() string {
 	return ""
 }
 
-// Deletes a group.
+// Deletes a group. One of the configuration cannot be deleted or changed:
+// FAILED_PRECONDITION, reason GROUP_CONFIGURED.
 type DeleteGroupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "groups/{group}". Required.
@@ -909,7 +971,7 @@ func (x *AddGroupMemberResponse) GetGroup() *Group {
 	return nil
 }
 
-// Removes a member from a group.
+// Removes a member from a group. Calls that are under way at it go on.
 type RemoveGroupMemberRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "groups/{group}". Required.
@@ -1014,23 +1076,28 @@ var File_mcpbridge_v1_group_proto protoreflect.FileDescriptor
 
 const file_mcpbridge_v1_group_proto_rawDesc = "" +
 	"\n" +
-	"\x18mcpbridge/v1/group.proto\x12\fmcpbridge.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmcpbridge/v1/connection.proto\"\xbb\x01\n" +
+	"\x18mcpbridge/v1/group.proto\x12\fmcpbridge.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmcpbridge/v1/connection.proto\"\xfc\x01\n" +
 	"\x05Group\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
 	"\amembers\x18\x02 \x03(\v2\x19.mcpbridge.v1.GroupMemberR\amembers\x12,\n" +
 	"\x06naming\x18\x03 \x01(\v2\x14.mcpbridge.v1.NamingR\x06naming\x12;\n" +
 	"\vcreate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\x9e\x01\n" +
+	"createTime\x12\x1f\n" +
+	"\vfail_closed\x18\x05 \x01(\bR\n" +
+	"failClosed\x12\x1e\n" +
+	"\n" +
+	"configured\x18\x06 \x01(\bR\n" +
+	"configured\"\x9e\x01\n" +
 	"\vGroupMember\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12)\n" +
 	"\x05state\x18\x03 \x01(\x0e2\x13.mcpbridge.v1.StateR\x05state\x128\n" +
-	"\flast_failure\x18\x04 \x01(\v2\x15.mcpbridge.v1.FailureR\vlastFailure\"g\n" +
-	"\x06Naming\x12,\n" +
-	"\x04rule\x18\x01 \x01(\x0e2\x18.mcpbridge.v1.NamingRuleR\x04rule\x12!\n" +
-	"\tseparator\x18\x02 \x01(\tH\x00R\tseparator\x88\x01\x01B\f\n" +
+	"\flast_failure\x18\x04 \x01(\v2\x15.mcpbridge.v1.FailureR\vlastFailure\"q\n" +
+	"\x06Naming\x12\x1a\n" +
+	"\btemplate\x18\x01 \x01(\tR\btemplate\x12,\n" +
+	"\x04mode\x18\x02 \x01(\x0e2\x18.mcpbridge.v1.NamingModeR\x04mode\x12\x1d\n" +
 	"\n" +
-	"_separator\"L\n" +
+	"model_safe\x18\x03 \x01(\bR\tmodelSafe\"L\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\tR\x06member\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x12\n" +
@@ -1038,11 +1105,13 @@ const file_mcpbridge_v1_group_proto_rawDesc = "" +
 	"\rMissingMember\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\tR\x06member\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12/\n" +
-	"\afailure\x18\x03 \x01(\v2\x15.mcpbridge.v1.FailureR\afailure\"\x92\x01\n" +
+	"\afailure\x18\x03 \x01(\v2\x15.mcpbridge.v1.FailureR\afailure\"\xb3\x01\n" +
 	"\x12CreateGroupRequest\x12\x19\n" +
 	"\bgroup_id\x18\x01 \x01(\tR\agroupId\x123\n" +
 	"\amembers\x18\x02 \x03(\v2\x19.mcpbridge.v1.GroupMemberR\amembers\x12,\n" +
-	"\x06naming\x18\x03 \x01(\v2\x14.mcpbridge.v1.NamingR\x06naming\"@\n" +
+	"\x06naming\x18\x03 \x01(\v2\x14.mcpbridge.v1.NamingR\x06naming\x12\x1f\n" +
+	"\vfail_closed\x18\x04 \x01(\bR\n" +
+	"failClosed\"@\n" +
 	"\x13CreateGroupResponse\x12)\n" +
 	"\x05group\x18\x01 \x01(\v2\x13.mcpbridge.v1.GroupR\x05group\"%\n" +
 	"\x0fGetGroupRequest\x12\x12\n" +
@@ -1068,12 +1137,13 @@ const file_mcpbridge_v1_group_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\"F\n" +
 	"\x19RemoveGroupMemberResponse\x12)\n" +
-	"\x05group\x18\x01 \x01(\v2\x13.mcpbridge.v1.GroupR\x05group*X\n" +
+	"\x05group\x18\x01 \x01(\v2\x13.mcpbridge.v1.GroupR\x05group*u\n" +
 	"\n" +
-	"NamingRule\x12\x1b\n" +
-	"\x17NAMING_RULE_UNSPECIFIED\x10\x00\x12\x16\n" +
-	"\x12NAMING_RULE_PREFIX\x10\x01\x12\x15\n" +
-	"\x11NAMING_RULE_AS_IS\x10\x02BS\n" +
+	"NamingMode\x12\x1b\n" +
+	"\x17NAMING_MODE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12NAMING_MODE_ALWAYS\x10\x01\x12\x15\n" +
+	"\x11NAMING_MODE_NEVER\x10\x02\x12\x1b\n" +
+	"\x17NAMING_MODE_ON_CONFLICT\x10\x03BS\n" +
 	"\x0fio.mcpbridge.v1P\x01Z>github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1;mcpbridgev1b\x06proto3"
 
 var (
@@ -1091,7 +1161,7 @@ func file_mcpbridge_v1_group_proto_rawDescGZIP() []byte {
 var file_mcpbridge_v1_group_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_mcpbridge_v1_group_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_mcpbridge_v1_group_proto_goTypes = []any{
-	(NamingRule)(0),                   // 0: mcpbridge.v1.NamingRule
+	(NamingMode)(0),                   // 0: mcpbridge.v1.NamingMode
 	(*Group)(nil),                     // 1: mcpbridge.v1.Group
 	(*GroupMember)(nil),               // 2: mcpbridge.v1.GroupMember
 	(*Naming)(nil),                    // 3: mcpbridge.v1.Naming
@@ -1119,7 +1189,7 @@ var file_mcpbridge_v1_group_proto_depIdxs = []int32{
 	18, // 2: mcpbridge.v1.Group.create_time:type_name -> google.protobuf.Timestamp
 	19, // 3: mcpbridge.v1.GroupMember.state:type_name -> mcpbridge.v1.State
 	20, // 4: mcpbridge.v1.GroupMember.last_failure:type_name -> mcpbridge.v1.Failure
-	0,  // 5: mcpbridge.v1.Naming.rule:type_name -> mcpbridge.v1.NamingRule
+	0,  // 5: mcpbridge.v1.Naming.mode:type_name -> mcpbridge.v1.NamingMode
 	20, // 6: mcpbridge.v1.MissingMember.failure:type_name -> mcpbridge.v1.Failure
 	2,  // 7: mcpbridge.v1.CreateGroupRequest.members:type_name -> mcpbridge.v1.GroupMember
 	3,  // 8: mcpbridge.v1.CreateGroupRequest.naming:type_name -> mcpbridge.v1.Naming
@@ -1142,7 +1212,6 @@ func file_mcpbridge_v1_group_proto_init() {
 		return
 	}
 	file_mcpbridge_v1_connection_proto_init()
-	file_mcpbridge_v1_group_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -72,6 +72,9 @@ const (
 	Reason_REASON_STDIO_FORBIDDEN Reason = 19
 	// FAILED_PRECONDITION: this needs a session. Connect first.
 	Reason_REASON_CONNECT_FIRST Reason = 20
+	// FAILED_PRECONDITION: the group is part of the bridge's configuration, which
+	// callers cannot change.
+	Reason_REASON_GROUP_CONFIGURED Reason = 52
 	// FAILED_PRECONDITION: the server asks something that nobody answers; the
 	// detail InputRequired says what. Call again with Answers.
 	Reason_REASON_INPUT_REQUIRED Reason = 21
@@ -173,6 +176,7 @@ var (
 		18: "REASON_DESTINATION_FORBIDDEN",
 		19: "REASON_STDIO_FORBIDDEN",
 		20: "REASON_CONNECT_FIRST",
+		52: "REASON_GROUP_CONFIGURED",
 		21: "REASON_INPUT_REQUIRED",
 		22: "REASON_INPUT_STATE_LOST",
 		23: "REASON_SESSION_STATE_LOST",
@@ -227,6 +231,7 @@ var (
 		"REASON_DESTINATION_FORBIDDEN":   18,
 		"REASON_STDIO_FORBIDDEN":         19,
 		"REASON_CONNECT_FIRST":           20,
+		"REASON_GROUP_CONFIGURED":        52,
 		"REASON_INPUT_REQUIRED":          21,
 		"REASON_INPUT_STATE_LOST":        22,
 		"REASON_SESSION_STATE_LOST":      23,
@@ -292,7 +297,7 @@ var File_mcpbridge_v1_reason_proto protoreflect.FileDescriptor
 
 const file_mcpbridge_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x19mcpbridge/v1/reason.proto\x12\fmcpbridge.v1*\xda\v\n" +
+	"\x19mcpbridge/v1/reason.proto\x12\fmcpbridge.v1*\xf7\v\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REASON_INVALID_REQUEST\x10\x01\x12\"\n" +
@@ -315,7 +320,8 @@ const file_mcpbridge_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_PERMISSION_DENIED\x10\x11\x12 \n" +
 	"\x1cREASON_DESTINATION_FORBIDDEN\x10\x12\x12\x1a\n" +
 	"\x16REASON_STDIO_FORBIDDEN\x10\x13\x12\x18\n" +
-	"\x14REASON_CONNECT_FIRST\x10\x14\x12\x19\n" +
+	"\x14REASON_CONNECT_FIRST\x10\x14\x12\x1b\n" +
+	"\x17REASON_GROUP_CONFIGURED\x104\x12\x19\n" +
 	"\x15REASON_INPUT_REQUIRED\x10\x15\x12\x1b\n" +
 	"\x17REASON_INPUT_STATE_LOST\x10\x16\x12\x1d\n" +
 	"\x19REASON_SESSION_STATE_LOST\x10\x17\x12!\n" +

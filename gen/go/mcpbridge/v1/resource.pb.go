@@ -750,10 +750,12 @@ type ReadResourceRequest struct {
 	// Where the call goes: "servers/{server}", "sessions/{session}" or
 	// "groups/{group}". Required.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
-	// URI of the resource. Required. It need not have been listed.
+	// URI of the resource. Required. It need not have been listed. In a group also
+	// the name of a resource, as the group lists it.
 	Uri string `protobuf:"bytes,2,opt,name=uri,proto3" json:"uri,omitempty"`
 	// For groups: the member to ask, where several know the URI. Empty: the
-	// member that listed the URI, else the first whose template matches it.
+	// first member that lists the URI, else the first with a template that matches
+	// it, else ITEM_NOT_FOUND.
 	Member string `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
 	// Members for the `_meta` object of the MCP request. Those that the protocol
 	// reserves are set by the bridge, whose values win. Absent: none.

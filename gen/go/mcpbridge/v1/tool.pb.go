@@ -431,7 +431,8 @@ type ListToolsRequest struct {
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// The `next_cursor` of the page before; "" is a cursor too. Absent: the
 	// first page. A cursor does not outlive the upstream connection it came
-	// from: INVALID_ARGUMENT, start again from the first page.
+	// from: INVALID_ARGUMENT, start again from the first page. Groups have none:
+	// they answer with everything.
 	Cursor *string `protobuf:"bytes,2,opt,name=cursor,proto3,oneof" json:"cursor,omitempty"`
 	// Follow the cursors and answer with everything, at most 100 pages, 10,000
 	// items and 32 MiB: beyond that RESOURCE_EXHAUSTED, reason UPSTREAM_LIMIT. An

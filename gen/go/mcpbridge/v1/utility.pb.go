@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks whether a server answers.
+// Asks whether a server answers; of a group, whether all members do.
 type PingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where the call goes: "servers/{server}", "sessions/{session}" or
@@ -101,7 +101,8 @@ func (x *PingRequest) GetJsonFormat() JsonFormat {
 // The server answered.
 type PingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Time from request to answer between the bridge and the server.
+	// Time from request to answer between the bridge and the server; of a group
+	// that of the slowest member.
 	RoundTrip *durationpb.Duration `protobuf:"bytes,1,opt,name=round_trip,json=roundTrip,proto3" json:"round_trip,omitempty"`
 	// The `_meta` object that the server sent. Absent: none.
 	Meta *structpb.Struct `protobuf:"bytes,2,opt,name=meta,proto3" json:"meta,omitempty"`
@@ -184,7 +185,7 @@ func (x *PingResponse) GetExtraJson() string {
 type SendProgressRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "sessions/{session}". Required. Else FAILED_PRECONDITION, reason
-	// CONNECT_FIRST.
+	// CONNECT_FIRST: in a group, tell the member.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// The token that the server gave as `progressToken` in the `meta` of its
 	// request: a string or an integer. Required.
