@@ -114,6 +114,17 @@ func (c *Call) Resume(responses, state json.RawMessage) {
 	c.Params = withInput(c.Params, responses, state)
 }
 
+// Rename makes c a call of the tool, prompt or resource of that name, which is
+// otherwise as it was.
+func (c *Call) Rename(name string) {
+	key := "name"
+	if c.Method == methodResourcesRead {
+		key = "uri"
+	}
+	c.Name = name
+	c.Params = named(key, name, rawjson.Get(c.Params, "arguments"))
+}
+
 // A Completion is an argument that is being typed: of a prompt, or of the
 // resource template or resource of that URI.
 type Completion struct {
@@ -121,6 +132,16 @@ type Completion struct {
 	Argument, Value  string
 	// Context holds the arguments that are known already.
 	Context map[string]string
+}
+
+// About returns the same completion for another prompt, template or resource.
+func (c Completion) About(name string) Completion {
+	if c.Prompt != "" {
+		c.Prompt = name
+	} else {
+		c.Resource = name
+	}
+	return c
 }
 
 // Complete asks for suggestions (completion/complete).
