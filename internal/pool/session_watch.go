@@ -34,6 +34,17 @@ func (s *Session) Watch(ctx context.Context, uris []string) (*Watcher, error) {
 	return w, nil
 }
 
+// Observe watches what is told to all who use the session's server, such as that
+// a list has changed, and nothing that is the session's own. It does not count as
+// use of the session. The caller closes the Watcher.
+func (s *Session) Observe(ctx context.Context) (*Watcher, error) {
+	u, err := s.upstream()
+	if err != nil {
+		return nil, err
+	}
+	return u.Watch(ctx, nil)
+}
+
 // Publish hands v to the session's watchers, in order with everything else, and
 // however slowly they read. It returns how many there are. It never blocks.
 func (s *Session) Publish(v any) (watchers int) {
