@@ -21,6 +21,10 @@ type call struct {
 	limit  limit
 	// tool is the name of the tool that is called; empty for reads.
 	tool string
+	// group is the target that the caller named, of which target is that of the
+	// member, and item what it asked for; empty if it named no group.
+	group, member string
+	item          item
 }
 
 // do finds the target and runs fn with an open session, within the time that
@@ -53,7 +57,7 @@ func (c call) failed(err error) error {
 		return nil
 	}
 	waits(err, c.target)
-	return &callError{Target: c.target, Tool: c.tool != "", Err: err}
+	return &callError{Target: c.target, Group: c.group, Member: c.member, Tool: c.tool != "", Err: c.ofMember(err)}
 }
 
 // announce tells the caller how its call came about.

@@ -4,14 +4,12 @@ import (
 	"context"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/group"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 )
 
 // Complete implements McpServiceServer.
 func (s *Service) Complete(ctx context.Context, req *mcpbridgev1.CompleteRequest) (*mcpbridgev1.CompleteResponse, error) {
-	if err := refuse(unused{"member", req.GetMember() != ""}); err != nil {
-		return nil, err
-	}
 	if err := required("argument.name", req.GetArgument().GetName()); err != nil {
 		return nil, err
 	}
@@ -27,13 +25,24 @@ func (s *Service) Complete(ctx context.Context, req *mcpbridgev1.CompleteRequest
 	if c.Prompt == "" && c.Resource == "" {
 		return nil, &fieldError{Field: "prompt", Problem: "is required, unless a resource is given"}
 	}
+	how := call{target: req.GetTarget()}
+	it := item{kind: group.Prompts, name: c.Prompt, member: req.GetMember()}
+	if c.Prompt == "" {
+		it.kind, it.uri = group.Resources, c.Resource
+	}
+	own, placed, err := s.place(ctx, &how, it)
+	if err != nil {
+		return nil, err
+	}
+	if placed {
+		c = c.About(own)
+	}
 	request := mcp.Complete(c)
-	var err error
 	if request.Meta, err = s.object("meta", req.GetMeta(), req.MetaJson); err != nil {
 		return nil, err
 	}
 	resp := new(mcpbridgev1.CompleteResponse)
-	op := &operation{call: call{target: req.GetTarget()}, request: request, format: req.GetJsonFormat()}
+	op := &operation{call: how, request: request, format: req.GetJsonFormat()}
 	if err := s.query(ctx, op, resp); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,12 @@ type listRequest interface {
 // list gets one page of a list, or all of them, into resp. It returns the
 // cursor of the next page, nil if there is none.
 func (s *Service) list(ctx context.Context, l mcp.List, req listRequest, resp proto.Message) (*string, error) {
+	if g, err := s.group(ctx, req.GetTarget()); g != nil || err != nil {
+		if err == nil {
+			err = s.listGroup(ctx, g, req, resp)
+		}
+		return nil, err
+	}
 	cursor, metaJSON := listTwins(req)
 	meta, err := s.object("meta", req.GetMeta(), metaJSON)
 	if err != nil {

@@ -52,7 +52,7 @@ func (s *Service) inputs(req inputRequest, state *string) (inputs, error) {
 
 // query makes a call that is not one of a tool.
 func (s *Service) query(ctx context.Context, op *operation, resp proto.Message) error {
-	t, err := s.target(ctx, op.target)
+	t, err := s.aim(ctx, op)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/group"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
@@ -32,7 +33,10 @@ func (s *Service) GetPrompt(ctx context.Context, req *mcpbridgev1.GetPromptReque
 		return nil, err
 	}
 	op := &operation{
-		call: call{target: req.GetTarget(), limit: limit{asked: req.GetTimeout()}}, request: c, format: req.GetJsonFormat(), inputs: in,
+		call: call{
+			target: req.GetTarget(), limit: limit{asked: req.GetTimeout()}, item: item{kind: group.Prompts, name: req.GetName()},
+		},
+		request: c, format: req.GetJsonFormat(), inputs: in,
 	}
 	resp := new(mcpbridgev1.GetPromptResponse)
 	if err := s.query(ctx, op, resp); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/group"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 )
 
@@ -30,9 +31,6 @@ func (s *Service) ReadResource(ctx context.Context, req *mcpbridgev1.ReadResourc
 	if err := required("uri", req.GetUri()); err != nil {
 		return nil, err
 	}
-	if err := refuse(unused{"member", req.GetMember() != ""}); err != nil {
-		return nil, err
-	}
 	in, err := s.inputs(req, req.RequestState)
 	if err != nil {
 		return nil, err
@@ -42,7 +40,11 @@ func (s *Service) ReadResource(ctx context.Context, req *mcpbridgev1.ReadResourc
 		return nil, err
 	}
 	op := &operation{
-		call: call{target: req.GetTarget(), limit: limit{asked: req.GetTimeout()}}, request: c, format: req.GetJsonFormat(), inputs: in,
+		call: call{
+			target: req.GetTarget(), limit: limit{asked: req.GetTimeout()},
+			item: item{kind: group.Resources, uri: req.GetUri(), member: req.GetMember()},
+		},
+		request: c, format: req.GetJsonFormat(), inputs: in,
 	}
 	resp := new(mcpbridgev1.ReadResourceResponse)
 	if err := s.query(ctx, op, resp); err != nil {

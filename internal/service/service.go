@@ -11,6 +11,7 @@ import (
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/auth"
+	"github.com/mcpbridge/mcpbridge/internal/group"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
@@ -37,6 +38,8 @@ type Options struct {
 	// Access says who may use which of the configured servers, by their names,
 	// and which of their tools. A server without an entry is for everybody.
 	Access map[string]*auth.Access
+	// Groups are those of the configuration, by the last part of their names.
+	Groups map[string]group.Spec
 	// Dial makes a dialer for a transport that a caller brought and the policy
 	// allows.
 	Dial func(CallerTransport, Personal) (transport.Dialer, error)
@@ -102,14 +105,23 @@ type Service struct {
 	parked    *parkedCalls
 	inquiries *inquiries
 	flights   *flights
+	groups    *group.Groups
 }
 
 var _ mcpbridgev1.McpServiceServer = (*Service)(nil)
 
-// New returns a service of the sessions that p keeps. It does not own p.
+// New returns a service of the sessions that p keeps. It does not own p. Whoever
+// calls New closes the service.
 func New(p *pool.Pool, o Options) *Service {
-	return &Service{
+	s := &Service{
 		pool: p, opts: o.withDefaults(),
 		states: newStateSealer(), questions: newQuestions(), parked: newParkedCalls(), inquiries: newInquiries(), flights: newFlights(),
 	}
+	s.groups = group.New(o.Groups, group.Options{
+		Find: s.source, MaxItems: s.opts.Lists.Items, MaxBytes: s.opts.Lists.Bytes, Logger: s.opts.Logger,
+	})
+	return s
 }
+
+// Close ends the groups. What their members are doing goes on.
+func (s *Service) Close() { s.groups.Close() }

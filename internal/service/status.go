@@ -18,6 +18,7 @@ import (
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/auth"
 	"github.com/mcpbridge/mcpbridge/internal/convert"
+	"github.com/mcpbridge/mcpbridge/internal/group"
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
@@ -29,14 +30,22 @@ const errorDomain = "mcpbridge"
 
 // A callError is the failure of an MCP call.
 type callError struct {
-	// Target is the request's.
+	// Target is the request's, or that of the member of a group.
 	Target string
+	// Group is the request's target in that case, and Member the member's name.
+	Group, Member string
 	// Tool: it was a tools/call, of which nobody knows what it did.
 	Tool bool
 	Err  error
 }
 
-func (e *callError) Error() string { return e.Target + ": " + e.Err.Error() }
+func (e *callError) Error() string {
+	if e.Group != "" {
+		return e.Group + ": " + e.Target + ": " + e.Err.Error()
+	}
+	return e.Target + ": " + e.Err.Error()
+}
+
 func (e *callError) Unwrap() error { return e.Err }
 
 // A responseSizeError says that a response is larger than may be sent.
@@ -129,9 +138,18 @@ func metadataOf(err error) map[string]string {
 	m := make(map[string]string)
 	var call *callError
 	if errors.As(err, &call) {
-		if kind, name, ok := strings.Cut(call.Target, "/"); ok {
-			m[strings.TrimSuffix(kind, "s")] = name
+		for _, target := range []string{call.Target, call.Group} {
+			if kind, name, ok := strings.Cut(target, "/"); ok {
+				m[strings.TrimSuffix(kind, "s")] = name
+			}
 		}
+		if call.Member != "" {
+			m["member"] = call.Member
+		}
+	}
+	var member *group.MemberError
+	if errors.As(err, &member) {
+		m["member"] = member.Member.Name
 	}
 	var where *pool.CallError
 	if errors.As(err, &where) {
@@ -151,7 +169,7 @@ func metadataOf(err error) map[string]string {
 // outside in: what we concluded before what the peer said.
 func classify(err error) verdict {
 	for _, ask := range []func(error) (verdict, bool){
-		ownError, callerError, inputError, taskError, poolError, authorizationError, abilityError, protocolError,
+		ownError, callerError, inputError, taskError, groupError, poolError, authorizationError, abilityError, protocolError,
 		transportError, upstreamError, connectError, contextError,
 	} {
 		if v, ok := ask(err); ok {

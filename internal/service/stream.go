@@ -29,12 +29,12 @@ func (s *Service) CallToolStream(req *mcpbridgev1.CallToolStreamRequest, stream 
 	if err != nil {
 		return err
 	}
-	t, err := s.target(stream.Context(), req.GetTarget())
+	t, err := s.aim(stream.Context(), op)
 	if err != nil {
 		return err
 	}
 	// Before the stream begins, so that it is the RPC that is refused.
-	if err := s.allowTool(stream.Context(), t.Server(), req.GetName()); err != nil {
+	if err := s.allowTool(stream.Context(), t.Server(), op.tool); err != nil {
 		return err
 	}
 	if err := stream.Send(&toolEvent{Event: &mcpbridgev1.CallToolStreamResponse_Ready{Ready: readyEvent(t.Status(), nil)}}); err != nil {

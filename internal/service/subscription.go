@@ -4,6 +4,7 @@ import (
 	"context"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/group"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 )
 
@@ -40,28 +41,45 @@ func (s *Service) subscription(
 	if err := required("uri", req.GetUri()); err != nil {
 		return err
 	}
-	if err := refuse(unused{"member", req.GetMember() != ""}); err != nil {
-		return err
-	}
-	return s.withSession(ctx, req.GetTarget(), what, func(ctx context.Context, session *pool.Session) error {
-		return do(session, ctx, req.GetUri())
-	})
-}
-
-// withSession runs fn with the caller's session of that name, for an RPC that
-// needs one, within the time that calls may take.
-func (s *Service) withSession(ctx context.Context, name, what string, fn func(context.Context, *pool.Session) error) error {
-	t, err := s.target(ctx, name)
+	how, uri := call{target: req.GetTarget()}, req.GetUri()
+	own, placed, err := s.place(ctx, &how, item{kind: group.Resources, uri: uri, member: req.GetMember()})
 	if err != nil {
 		return err
 	}
-	if t.session == nil {
-		return &connectFirstError{What: what}
+	if placed {
+		uri = own
 	}
+	return s.withSessions(ctx, how, what, func(ctx context.Context, session *pool.Session) error {
+		return do(session, ctx, uri)
+	})
+}
+
+// withSessions runs fn with the caller's session of that name, or with every
+// member of a group, for an RPC that needs sessions, within the time that calls
+// may take. The first failure ends it.
+func (s *Service) withSessions(ctx context.Context, how call, what string, fn func(context.Context, *pool.Session) error) error {
+	targets, err := s.targets(ctx, how.target)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		if t.session == nil {
+			return &connectFirstError{What: what}
+		}
+	}
+	for _, t := range targets {
+		if err := s.withSession(ctx, how, t, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) withSession(ctx context.Context, how call, t target, fn func(context.Context, *pool.Session) error) error {
 	ctx, cancel, _, err := s.bound(ctx, limit{}, t.preset)
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	return call{target: name}.failed(fn(ctx, t.session))
+	return how.failed(fn(ctx, t.session))
 }

@@ -55,7 +55,7 @@ func (s *Service) target(ctx context.Context, name string) (target, error) {
 		return t, err
 	}
 	if strings.HasPrefix(name, groupPrefix) {
-		return target{}, &unsupportedError{What: "groups"}
+		return target{}, &connectFirstError{What: "a call that is about no item of a group's member"}
 	}
 	return target{}, &fieldError{Field: "target", Problem: `must be "servers/{server}", "sessions/{session}" or "groups/{group}"`}
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strings"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/convert"
@@ -14,7 +15,7 @@ func (s *Service) SetLoggingLevel(ctx context.Context, req *mcpbridgev1.SetLoggi
 	if _, known := mcpbridgev1.LoggingLevel_name[int32(req.GetLevel())]; !known || level == "" {
 		return nil, &fieldError{Field: "level", Problem: "is required"}
 	}
-	err := s.withSession(ctx, req.GetTarget(), "SetLoggingLevel", func(ctx context.Context, session *pool.Session) error {
+	err := s.withSessions(ctx, call{target: req.GetTarget()}, "SetLoggingLevel", func(ctx context.Context, session *pool.Session) error {
 		return session.SetLevel(ctx, level)
 	})
 	if err != nil {
@@ -29,7 +30,7 @@ func (s *Service) SetRoots(ctx context.Context, req *mcpbridgev1.SetRootsRequest
 	if err != nil {
 		return nil, fieldOf(err)
 	}
-	err = s.withSession(ctx, req.GetTarget(), "SetRoots", func(ctx context.Context, session *pool.Session) error {
+	err = s.withSessions(ctx, call{target: req.GetTarget()}, "SetRoots", func(ctx context.Context, session *pool.Session) error {
 		return session.SetRoots(ctx, roots)
 	})
 	if err != nil {
@@ -52,7 +53,10 @@ func (s *Service) SendProgress(ctx context.Context, req *mcpbridgev1.SendProgres
 	if err := refuse(unused{"meta", req.GetMeta() != nil || req.MetaJson != nil}); err != nil {
 		return nil, err
 	}
-	err = s.withSession(ctx, req.GetTarget(), "SendProgress", func(ctx context.Context, session *pool.Session) error {
+	if strings.HasPrefix(req.GetTarget(), groupPrefix) {
+		return nil, &connectFirstError{What: "SendProgress"} // the token is one member's
+	}
+	err = s.withSessions(ctx, call{target: req.GetTarget()}, "SendProgress", func(ctx context.Context, session *pool.Session) error {
 		return session.SendProgress(ctx, token, req.GetProgress(), req.Total, req.GetMessage())
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/group"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 )
 
@@ -25,11 +26,11 @@ func (s *Service) CallTool(ctx context.Context, req *mcpbridgev1.CallToolRequest
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.target(ctx, req.GetTarget())
+	t, err := s.aim(ctx, op)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.allowTool(ctx, t.Server(), req.GetName()); err != nil {
+	if err := s.allowTool(ctx, t.Server(), op.tool); err != nil {
 		return nil, err
 	}
 	resp := new(mcpbridgev1.CallToolResponse)
@@ -95,7 +96,7 @@ func (s *Service) toolOperation(req toolRequest) (*operation, error) {
 	c.LogLevel = levelWord(req.GetLogLevel())
 	return &operation{
 		call: call{
-			target: req.GetTarget(), tool: req.GetName(),
+			target: req.GetTarget(), tool: req.GetName(), item: item{kind: group.Tools, name: req.GetName()},
 			limit: limit{asked: req.GetTimeout(), renew: req.GetExtendTimeoutOnProgress()},
 		},
 		request: c, format: req.GetJsonFormat(), inputs: in,

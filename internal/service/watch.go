@@ -21,6 +21,12 @@ type (
 // WatchEvents implements McpServiceServer.
 func (s *Service) WatchEvents(req *mcpbridgev1.WatchEventsRequest, stream watchStream) error {
 	ctx := stream.Context()
+	if g, err := s.group(ctx, req.GetTarget()); g != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return s.watchGroup(g, req, stream)
+	}
 	t, err := s.target(ctx, req.GetTarget())
 	if err != nil {
 		return err
@@ -42,6 +48,9 @@ type watchReader struct {
 	stream  watchStream
 	watcher *pool.Watcher
 	format  convert.Format
+	// member is that of the group which the events come from; empty if there is
+	// none.
+	member string
 	// told are the questions that were told when the stream began. Those that
 	// were asked just then come once more.
 	told map[string]struct{}
@@ -81,7 +90,7 @@ func (r *watchReader) drain() error {
 }
 
 func (r *watchReader) send(at time.Time, e *watchEvent) error {
-	e.Time = timestamppb.New(at)
+	e.Time, e.Member = timestamppb.New(at), r.member
 	return r.stream.Send(e)
 }
 
