@@ -46,6 +46,9 @@ type Config struct {
 	// demo server instead.
 	Servers map[string]Server
 
+	// Groups are servers behind one name, by that name.
+	Groups map[string]Group
+
 	// Warnings are what was ignored but is probably worth a look, such as
 	// fields of an mcpServers file that mean nothing here.
 	Warnings []Problem

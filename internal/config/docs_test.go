@@ -32,6 +32,7 @@ func TestDocsTables(t *testing.T) {
 	text := readPage(t)
 	want := between(t, text, "settings", settingsTable(settings(Default())))
 	want = between(t, want, "server settings", serverTable(serverSettings(&server)))
+	want = between(t, want, "group settings", serverTable(groupSettings(&Group{Mode: GroupAlways})))
 	if text == want {
 		return
 	}

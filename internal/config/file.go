@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// readFile assigns the settings of mcpbridge's own file. Its servers wait for
-// readServers.
+// readFile assigns the settings of mcpbridge's own file. Its servers and groups
+// wait for readServers and readGroups.
 func (l *loader) readFile(doc *document) {
 	if doc != nil {
 		l.readSection(doc, "", doc.root)
@@ -20,7 +20,7 @@ func (l *loader) readSection(doc *document, section string, n node) {
 		key := joinKey(section, f.key)
 		s, known := l.setting(key)
 		switch {
-		case isServers(key):
+		case isServers(key) || key == groupsKey:
 		case strings.Contains(f.key, "."):
 			l.fail(strconv.Quote(key), doc.at(f.line), "has a dot; keys are nested, write the part behind the dot on a line of its own")
 		case known && f.value.kind != null:
@@ -67,7 +67,7 @@ func (l *loader) isSection(key string) bool {
 func (l *loader) candidates(section string) []string {
 	all := make([]string, 0, len(l.settings))
 	if section == "" {
-		all = append(all, "servers", "mcpServers")
+		all = append(all, "servers", "mcpServers", groupsKey)
 	}
 	for _, s := range l.settings {
 		top, _, nested := strings.Cut(s.key, ".")

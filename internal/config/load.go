@@ -22,6 +22,7 @@ func Load(args, env []string, output io.Writer) (*Config, error) {
 	l.readEnviron()
 	l.readFlags(line)
 	l.readServers(file)
+	l.readGroups(file)
 	return l.finish()
 }
 

@@ -14,12 +14,16 @@ import (
 func TestEverySettingHasAKey(t *testing.T) {
 	t.Parallel()
 	cfg := Default()
-	elsewhere := []string{"Servers", "Warnings"}
+	elsewhere := []string{"Servers", "Groups", "Warnings"}
 	changeEach(t, reflect.ValueOf(cfg).Elem(), "", elsewhere, func() string { return written(settings(cfg)) })
 
 	server := DefaultServer()
 	elsewhere = []string{"Type", "Command", "Args", "Env", "Cwd", "URL", "Headers", "ForwardHeaders"}
 	changeEach(t, reflect.ValueOf(&server).Elem(), "", elsewhere, func() string { return written(serverSettings(&server)) })
+
+	group := Group{}
+	elsewhere = []string{"Members"}
+	changeEach(t, reflect.ValueOf(&group).Elem(), "", elsewhere, func() string { return written(groupSettings(&group)) })
 }
 
 func written(all []setting) string {

@@ -21,6 +21,7 @@ func (c *Config) problems() Problems {
 	for _, name := range slices.Sorted(maps.Keys(c.Servers)) {
 		found = append(found, c.checkServer(name)...)
 	}
+	found = append(found, c.checkGroups()...)
 	return found
 }
 
