@@ -31,6 +31,7 @@ type bridge struct {
 	oauth       *oauth.Manager
 	upstreams   *upstreams
 	pool        *pool.Pool
+	service     *service.Service
 	interceptor *service.Interceptor
 	health      *healthState
 
@@ -88,7 +89,12 @@ func (b *bridge) build(ctx context.Context) (err error) {
 	}
 	b.health = newHealthState(b.upstreams.servers, b.callers.access)
 	b.pool = pool.New(b.upstreams.servers, poolOptions(cfg, log, b.health.onChange))
-	svc := service.New(b.pool, serviceOptions(cfg, log, b.upstreams, b.callers))
+	options := serviceOptions(cfg, log, b.upstreams, b.callers)
+	if options.Groups, err = configuredGroups(cfg); err != nil {
+		return err
+	}
+	b.service = service.New(b.pool, options)
+	svc := b.service
 	b.interceptor = service.NewInterceptor(log)
 
 	trace := newTrace(b.telemetry)

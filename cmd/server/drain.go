@@ -76,6 +76,9 @@ func (b *bridge) stopListening() <-chan struct{} {
 // broken connection would; then the listeners are closed for good.
 func (b *bridge) closeParts(ctx context.Context) error {
 	var errs []error
+	if b.service != nil {
+		b.service.Close()
+	}
 	if b.pool != nil {
 		bounded, cancel := context.WithTimeout(ctx, b.cfg.Shutdown.Close)
 		errs = append(errs, b.pool.Close(bounded))

@@ -46,6 +46,9 @@ func check(args []string) error {
 	if _, err := newCallers(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
+	if _, err := configuredGroups(cfg); err != nil {
+		return err
+	}
 	for _, w := range cfg.Warnings {
 		fmt.Println("warning:", w) //nolint:forbidigo // what was asked for
 	}
