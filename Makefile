@@ -88,7 +88,7 @@ fuzz: ## Run each fuzz target for a short while (FUZZTIME=1m)
 	done
 
 .PHONY: bench
-bench: ## Measure the bridge against a bare pass-through and the SDK (ARGS="rounds seconds")
+bench: ## Measure the bridge against its speed targets (ARGS="rounds seconds targets...")
 	bench/run.sh $(ARGS)
 
 .PHONY: microbench

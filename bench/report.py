@@ -1,53 +1,99 @@
-"""Turns the rows of loadgen into a table of medians, and checks the promises."""
+"""The figures, their verdicts, and the page that keeps them."""
 
-import json
+import datetime
 import os
 import statistics
 import sys
 
-rows = {}
-with open(sys.argv[1], encoding="utf-8") as file:
-    for line in file:
-        row = json.loads(line)
-        rows.setdefault((row["label"], row["c"]), []).append(row)
+BEGIN, END = "<!-- bench/run.sh writes from here -->\n", "<!-- to here -->\n"
 
 
-def median(label, c, key):
-    return statistics.median(row[key] for row in rows[label, c])
+class Report:
+    """Collects rows, by label and round, and judges them by targets."""
 
+    def __init__(self, targets, quiet, command):
+        self.targets, self.quiet, self.command = targets, quiet, command
+        self.rows, self.failures = {}, {}
 
-def cpu(label, c):
-    """Microseconds of CPU that the middle takes for a call."""
-    return median(label, c, "mid_cpu_s_per_1k") * 1000
+    def add(self, label, n, row):
+        self.rows.setdefault(label, {})[n] = row
 
+    def fail(self, label, why):
+        print(f"{label}: {why}", file=sys.stderr)
+        self.failures[label] = why
 
-with open("/proc/cpuinfo", encoding="utf-8") as info:
-    model = next((l.split(":")[1].strip() for l in info if l.startswith("model name")), "unknown CPU")
-busy = max(row["other_cores"] for group in rows.values() for row in group)
-errors = sum(row["errors"] for group in rows.values() for row in group)
-print(f"{os.cpu_count()} cores, {model}; at most {busy:.2f} cores busy with other things; {errors} errors\n")
-print("| what | callers | calls/s | p50 µs | p99 µs | CPU µs per call | RSS MiB |")
-print("|---|---|---|---|---|---|---|")
-for label, c in rows:
-    print(
-        f"| {label} | {c} | {median(label, c, 'rate'):,.0f} | {median(label, c, 'p50_us'):,.0f} "
-        f"| {median(label, c, 'p99_us'):,.0f} | {cpu(label, c):.0f} | {median(label, c, 'mid_rss_mib'):.0f} |"
-    )
+    def failed(self, label):
+        return label in self.failures
 
-with open(sys.argv[2], encoding="utf-8") as file:
-    idle = json.load(file)
-print(f"\nAt rest {idle['rss_kib'] / 1024:.0f} MiB resident. {idle['sessions']} idle sessions: "
-      f"{idle['live_kib_each']:.1f} KiB and {idle['goroutines_each']:.1f} goroutines each, "
-      f"{idle['open_us_each']:.0f} µs to open one.\n")
+    def _pairs(self, target):
+        """The rows of each round with those they are compared with."""
+        base = self.rows.get(target.base, {})
+        return [(row, base.get(n)) for n, row in self.rows.get(target.case, {}).items() if n in base or not target.base]
 
-checks = [
-    ("gRPC CallTool, CPU against nethttp", cpu("bridge gRPC", 64) / cpu("nethttp gRPC", 64), 1.5),
-    ("REST CallTool, CPU against nethttp", cpu("bridge REST", 64) / cpu("nethttp REST", 64), 2.5),
-]
-failed = errors > 0
-for what, ratio, limit in checks:
-    verdict = "ok" if ratio <= limit else "TOO MUCH"
-    failed = failed or ratio > limit
-    print(f"{what}: {ratio:.2f}x, at most {limit}x: {verdict}")
-print(f"gRPC CallTool, rate against gosdk: {median('bridge gRPC', 64, 'rate') / median('gosdk gRPC', 64, 'rate'):.2f}x")
-sys.exit(failed)
+    def _noisy(self, *rows):
+        return any(row and row.get("other_cores", 0) > self.quiet for row in rows)
+
+    def judge(self, target):
+        """The median over the rounds, the verdict, and whether it counts."""
+        broken = [self.failures[label] for label in (target.case, target.base) if label in self.failures]
+        pairs = self._pairs(target)
+        if broken or not pairs:
+            return None, "not measured", False
+        calm = [pair for pair in pairs if not self._noisy(*pair)]
+        figure = statistics.median(target.figure(*pair) for pair in calm or pairs)
+        return figure, target.verdict(figure), bool(calm)
+
+    def missed(self):
+        return any(self.judge(target)[1] in ("MISSED", "not measured") for target in self.targets)
+
+    def text(self):
+        return "\n".join([self._head(), *self._verdicts(), "", *self._calls(), "", *self._others(),
+                          *(f"- {label}: {why}" for label, why in self.failures.items())])
+
+    def _head(self):
+        with open("/proc/cpuinfo", encoding="utf-8") as info:
+            model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "unknown CPU")
+        return (f"Measured on {datetime.date.today()} by `{self.command}`, {os.cpu_count()} cores, {model}. "
+                "Figures are medians over the rounds, of the ratio within a round where two are compared.\n")
+
+    def _verdicts(self):
+        yield "| # | what | figure | at least | aim | verdict |"
+        yield "|---|---|---|---|---|---|"
+        for target in self.targets:
+            figure, verdict, calm = self.judge(target)
+            shown = "" if figure is None else f"{figure:.2f} {target.unit}"
+            noise = "" if calm or figure is None else " (others were busy)"
+            yield (f"| {target.number} | {target.what} | {shown} | {target.bound(target.least)} "
+                   f"| {target.bound(target.aim)} | {verdict}{noise} |")
+
+    def _calls(self):
+        yield "| rows | callers | calls/s | p50 µs | p99 µs | MB/s | CPU µs per call | RSS MiB | peak MiB | other cores |"
+        yield "|---|---|---|---|---|---|---|---|---|---|"
+        for label, rounds in self.rows.items():
+            if "rate" not in next(iter(rounds.values())):
+                continue
+
+            def median(key, rounds=rounds):
+                return statistics.median(row[key] for row in rounds.values())
+
+            yield (f"| {label} | {median('c'):.0f} | {median('rate'):,.0f} | {median('p50_us'):,.0f} | {median('p99_us'):,.0f} "
+                   f"| {median('mb_s'):,.1f} | {median('mid_cpu_s_per_1k') * 1000:,.0f} | {median('mid_rss_mib'):.0f} "
+                   f"| {median('mid_hwm_mib'):.0f} | {median('other_cores'):.2f} |")
+
+    def _others(self):
+        for label, rounds in self.rows.items():
+            for row in rounds.values():
+                if "rate" not in row:
+                    yield f"- {label}: " + ", ".join(f"{key} {value:g}" for key, value in row.items()
+                                                     if key not in ("label", "c", "errors"))
+
+    def keep(self, path):
+        """Writes the figures into the page, if all of them count."""
+        bad = [target.what for target in self.targets if not self.judge(target)[2]]
+        if bad:
+            print(f"not kept in docs/performance.md, since these do not count: {'; '.join(bad)}", file=sys.stderr)
+            return
+        with open(path, encoding="utf-8") as file:
+            head, rest = file.read().split(BEGIN)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(head + BEGIN + self.text() + "\n" + END + rest.split(END)[1])

@@ -44,6 +44,8 @@ func dialer(c int) (dial func(int) (caller, error), done func()) {
 		return dialBridge()
 	case "bridge-list":
 		return listBridge()
+	case "bridge-owned":
+		return ownedBridge()
 	case "grpc-bytes", "grpc-struct":
 		return dialGRPC()
 	case "go-sdk", "mcp-go":

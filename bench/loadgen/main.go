@@ -13,8 +13,10 @@
 //	grpc-struct   unary -method with structpb.Struct in and out
 //	rest          POST -url with -body by the hand-written client
 //	bridge        CallTool of the bridge (-target, -bridge-target)
-//	bridge-list   ListTools of the bridge
+//	bridge-list   ListTools of the bridge, or -list-method
+//	bridge-owned  open -sessions sessions at the bridge, then CallTool on -c of them
 //	bridge-idle   open -sessions sessions at the bridge, report its memory, and leave
+//	bridge-cold   start -cmd -starts times, and report the time to the first answer
 //	idle          open -sessions go-sdk sessions, report memory, and leave
 package main
 
@@ -52,6 +54,7 @@ var (
 	conns    = flag.Int("conns", 1, "gRPC connections shared by the workers")
 	pids     = flag.String("pid", "", "comma-separated pids of the middle process(es)")
 	up       = flag.String("up", "", "comma-separated pids of the upstream")
+	ours     = flag.String("ours", "", "comma-separated ids of process sessions (setsid) that count as ours, not as other load")
 	label    = flag.String("label", "", "label copied into the output")
 	protocol = flag.String("protocol", "2025-06-18", "protocol version of the raw handshake")
 	noSSE    = flag.Bool("no-sse", false, "go-sdk: disable the standalone event stream")
@@ -89,55 +92,6 @@ func (h *hist) quantile(q float64, n uint64) time.Duration {
 		}
 	}
 	return 0
-}
-
-type usage struct {
-	cpu float64 // seconds
-	rss int64   // KiB
-	hwm int64   // KiB
-}
-
-func measure(list string) (u usage) {
-	for p := range strings.SplitSeq(list, ",") {
-		if p == "" {
-			continue
-		}
-		b, err := os.ReadFile("/proc/" + p + "/stat")
-		if err != nil {
-			continue
-		}
-		s := string(b)
-		f := strings.Fields(s[strings.LastIndexByte(s, ')')+2:])
-		ut, _ := strconv.ParseFloat(f[11], 64)
-		st, _ := strconv.ParseFloat(f[12], 64)
-		u.cpu += (ut + st) / 100
-		b, _ = os.ReadFile("/proc/" + p + "/status")
-		for l := range strings.SplitSeq(string(b), "\n") {
-			if v, ok := strings.CutPrefix(l, "VmRSS:"); ok {
-				n, _ := strconv.ParseInt(strings.Fields(v)[0], 10, 64)
-				u.rss += n
-			}
-			if v, ok := strings.CutPrefix(l, "VmHWM:"); ok {
-				n, _ := strconv.ParseInt(strings.Fields(v)[0], 10, 64)
-				u.hwm += n
-			}
-		}
-	}
-	return u
-}
-
-// busy returns the CPU seconds all processes of the machine have used.
-func busy() float64 {
-	b, _ := os.ReadFile("/proc/stat")
-	line, _, _ := strings.Cut(string(b), "\n")
-	var sum float64
-	for i, f := range strings.Fields(line)[1:] {
-		if i != 3 && i != 4 && i < 8 { // all but idle, iowait and guest
-			v, _ := strconv.ParseFloat(f, 64)
-			sum += v
-		}
-	}
-	return sum / 100
 }
 
 type report struct {
@@ -227,14 +181,14 @@ func level(c int, dial func(int) (caller, error)) report {
 	time.Sleep(*warm)
 	var m0, m1 runtime.MemStats
 	runtime.ReadMemStats(&m0)
-	b0, u0, p0, g0, t0 := busy(), measure(*pids), measure(*up), measure(self), time.Now()
+	b0, o0, u0, p0, g0, t0 := busy(), mine(), measure(*pids), measure(*up), measure(self), time.Now()
 	phase.Store(1)
 	time.Sleep(*dur)
 	phase.Store(2)
 	el := time.Since(t0).Seconds()
-	b1, u1, p1, g1 := busy(), measure(*pids), measure(*up), measure(self)
+	b1, o1, u1, p1, g1 := busy(), mine(), measure(*pids), measure(*up), measure(self)
 	runtime.ReadMemStats(&m1)
-	r.Other = (b1 - b0 - (u1.cpu - u0.cpu) - (p1.cpu - p0.cpu) - (g1.cpu - g0.cpu)) / el
+	r.Other = (b1 - b0 - (o1 - o0)) / el
 	wg.Wait()
 	k := float64(max(r.Calls, 1)) / 1000
 	r.Rate = float64(r.Calls) / el
@@ -261,12 +215,15 @@ func main() {
 	if *want == "" && *tool == "echo" {
 		*want = "hello world"
 	}
-	if *mode == "bridge-idle" {
+	switch *mode {
+	case "idle":
+		idle()
+		return
+	case "bridge-idle":
 		idleBridge()
 		return
-	}
-	if *mode == "idle" {
-		idle()
+	case "bridge-cold":
+		coldBridge()
 		return
 	}
 	stop := startProfile()
