@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/grpclog"
 
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/config"
 	"github.com/mcpbridge/mcpbridge/internal/gateway"
 	"github.com/mcpbridge/mcpbridge/internal/oauth"
@@ -97,7 +98,11 @@ func (b *bridge) build(ctx context.Context) (err error) {
 	svc := b.service
 	b.interceptor = service.NewInterceptor(log)
 
-	trace := newTrace(b.telemetry)
+	// It stands around every RPC, however it comes in.
+	trace, err := b.telemetry.RPCs(&mcpbridgev1.McpService_ServiceDesc)
+	if err != nil {
+		return err
+	}
 	b.grpc = newGRPC(cfg, trace, b.interceptor, b.callers, svc, b.health)
 	rest, err := gateway.New(gatewayOptions(cfg, log, b.telemetry, trace, b.interceptor, b.callers, svc, b.oauth))
 	if err != nil {

@@ -5,10 +5,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
-	"strings"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -80,18 +78,6 @@ func newGRPC(
 func unknownMethod(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
 	return status.Errorf(codes.Unimplemented, "there is no method %.256q", method)
-}
-
-// newTrace makes the span and the measurement of each RPC, however it comes in.
-func newTrace(t *telemetry.Telemetry) stats.Handler {
-	return otelgrpc.NewServerHandler(
-		otelgrpc.WithTracerProvider(t.TracerProvider),
-		otelgrpc.WithMeterProvider(t.MeterProvider),
-		otelgrpc.WithPropagators(t.Propagator),
-		otelgrpc.WithFilter(func(info *stats.RPCTagInfo) bool {
-			return strings.HasPrefix(info.FullMethodName, "/"+mcpbridgev1.McpService_ServiceDesc.ServiceName+"/")
-		}),
-	)
 }
 
 func gatewayOptions(

@@ -11,11 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/protobuf/proto"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
@@ -42,11 +40,14 @@ func benchGateway(b *testing.B, change ...func(*gateway.Options)) *gateway.Gatew
 }
 
 // record has traces, of which few are sampled, and metrics recorded.
-func record(o *gateway.Options) {
-	tracers := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01))))
-	meters := metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))
-	o.TracerProvider, o.MeterProvider, o.Propagator = tracers, meters, propagation.TraceContext{}
-	o.StatsHandlers = []stats.Handler{otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(tracers), otelgrpc.WithMeterProvider(meters))}
+func record(b *testing.B) func(*gateway.Options) {
+	b.Helper()
+	return func(o *gateway.Options) {
+		o.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01))))
+		o.MeterProvider = metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))
+		o.Propagator = propagation.TraceContext{}
+		o.StatsHandlers = statsHandlers(b, o)
+	}
 }
 
 // BenchmarkLoopback makes calls over TCP, client and server in one process, and
@@ -62,7 +63,7 @@ func BenchmarkLoopback(b *testing.B) {
 	for _, handler := range []struct {
 		name string
 		http.Handler
-	}{{"echo", echo}, {"gateway", benchGateway(b)}, {"recorded", benchGateway(b, record)}} {
+	}{{"echo", echo}, {"gateway", benchGateway(b)}, {"recorded", benchGateway(b, record(b))}} {
 		b.Run(handler.name, func(b *testing.B) {
 			server := httptest.NewServer(handler)
 			defer server.Close()
@@ -106,7 +107,7 @@ func cpu(b *testing.B) time.Duration {
 
 // BenchmarkServeHTTP is the gateway without net/http's part.
 func BenchmarkServeHTTP(b *testing.B) {
-	for name, g := range map[string]*gateway.Gateway{"gateway": benchGateway(b), "recorded": benchGateway(b, record)} {
+	for name, g := range map[string]*gateway.Gateway{"gateway": benchGateway(b), "recorded": benchGateway(b, record(b))} {
 		b.Run(name, func(b *testing.B) {
 			r := newRequest(b, "POST", callPath, "", "Accept: */*", "Content-Type: application/json", "User-Agent: bench")
 			r.ContentLength = int64(len(benchBody))

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"testing"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/otel/attribute"
 	noopmetric "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
@@ -20,6 +19,7 @@ import (
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/gateway"
+	"github.com/mcpbridge/mcpbridge/internal/telemetry"
 )
 
 const (
@@ -27,6 +27,17 @@ const (
 	callerSpan  = "b7ad6b7169203331"
 	callerTrail = "Traceparent: 00-" + callerTrace + "-" + callerSpan + "-01"
 )
+
+// statsHandlers are those of the bridge.
+func statsHandlers(tb testing.TB, o *gateway.Options) []stats.Handler {
+	tb.Helper()
+	tel := telemetry.Telemetry{TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Propagator: o.Propagator}
+	h, err := tel.RPCs(&mcpbridgev1.McpService_ServiceDesc)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return []stats.Handler{h}
+}
 
 // traced is a gateway whose spans and metrics are kept.
 func traced(t *testing.T, service *stub) (*gateway.Gateway, *tracetest.SpanRecorder, *metric.ManualReader) {
@@ -36,9 +47,7 @@ func traced(t *testing.T, service *stub) (*gateway.Gateway, *tracetest.SpanRecor
 	meters := metric.NewMeterProvider(metric.WithReader(reader))
 	g := newGateway(t, service, func(o *gateway.Options) {
 		o.TracerProvider, o.MeterProvider, o.Propagator = tracers, meters, propagation.TraceContext{}
-		o.StatsHandlers = []stats.Handler{otelgrpc.NewServerHandler(
-			otelgrpc.WithTracerProvider(tracers), otelgrpc.WithMeterProvider(meters), otelgrpc.WithPropagators(propagation.TraceContext{}),
-		)}
+		o.StatsHandlers = statsHandlers(t, o)
 	})
 	return g, spans, reader
 }

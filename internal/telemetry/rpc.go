@@ -1,0 +1,235 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	otelcodes "go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	metricRPC = "rpc.server.call.duration"
+	scopeName = "github.com/mcpbridge/mcpbridge/internal/telemetry"
+	// otherMethod stands for methods that the service does not have: callers
+	// choose their names, and each new one on a metric costs memory for good.
+	otherMethod = "_OTHER"
+)
+
+// rpcBuckets are those that the conventions give for RPCs, in seconds.
+func rpcBuckets() []float64 {
+	return []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+}
+
+// RPCs makes the server span and the measurement of each RPC of one service, by
+// OpenTelemetry's semantic conventions for gRPC, and finds the trace of the
+// caller. It is a [stats.Handler]. What it records is made once for each method
+// and status code: that work, for each call, was a tenth of what a call costs.
+type RPCs struct {
+	prefix     string
+	methods    map[string]*rpcMethod
+	other      *rpcMethod
+	tracer     trace.Tracer // nil: no spans
+	propagator propagation.TextMapPropagator
+	duration   metric.Float64Histogram
+}
+
+var _ stats.Handler = (*RPCs)(nil)
+
+// An rpcMethod is what is known of an RPC beforehand.
+type rpcMethod struct {
+	name string
+	span []trace.SpanStartOption
+	// ends has what goes with each status code.
+	ends [codes.Unauthenticated + 1]rpcEnd
+}
+
+type rpcEnd struct {
+	status  attribute.KeyValue
+	failed  bool
+	options []metric.RecordOption
+}
+
+// RPCs returns the handler for the RPCs of the service that desc describes.
+// Others pass unseen.
+func (t *Telemetry) RPCs(desc *grpc.ServiceDesc) (*RPCs, error) {
+	duration, err := t.MeterProvider.Meter(scopeName).Float64Histogram(metricRPC,
+		metric.WithUnit("s"),
+		metric.WithDescription("Measures the duration of an incoming Remote Procedure Call (RPC)."),
+		metric.WithExplicitBucketBoundaries(rpcBuckets()...))
+	if err != nil {
+		return nil, fmt.Errorf("metric %s: %w", metricRPC, err)
+	}
+	r := &RPCs{
+		prefix:     "/" + desc.ServiceName + "/",
+		methods:    make(map[string]*rpcMethod, len(desc.Methods)+len(desc.Streams)),
+		other:      newRPCMethod(otherMethod),
+		propagator: t.Propagator,
+		duration:   duration,
+	}
+	for _, m := range desc.Methods {
+		r.methods[r.prefix+m.MethodName] = newRPCMethod(desc.ServiceName + "/" + m.MethodName)
+	}
+	for _, s := range desc.Streams {
+		r.methods[r.prefix+s.StreamName] = newRPCMethod(desc.ServiceName + "/" + s.StreamName)
+	}
+	if _, silent := t.TracerProvider.(tracenoop.TracerProvider); !silent {
+		r.tracer = t.TracerProvider.Tracer(scopeName)
+	}
+	return r, nil
+}
+
+func newRPCMethod(name string) *rpcMethod {
+	attributes := []attribute.KeyValue{semconv.RPCMethod(name), semconv.RPCSystemNameGRPC}
+	m := &rpcMethod{
+		name: name,
+		span: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...)},
+	}
+	for code := range m.ends {
+		end := &m.ends[code]
+		end.status, end.failed = semconv.RPCResponseStatusCode(codeName(codes.Code(code))), serverFailed(codes.Code(code)) //nolint:gosec // at most 16
+		all := append(attributes[:2:2], end.status)
+		if end.failed {
+			all = append(all, semconv.ErrorTypeKey.String(end.status.Value.AsString()))
+		}
+		end.options = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(all...))}
+	}
+	return m
+}
+
+// end returns what goes with a code. There are no others than those of gRPC,
+// unless a handler makes them up.
+func (m *rpcMethod) end(code codes.Code) *rpcEnd {
+	if int(code) >= len(m.ends) {
+		code = codes.Unknown
+	}
+	return &m.ends[code]
+}
+
+type rpcKey struct{}
+
+// TagRPC begins the span of an RPC.
+func (r *RPCs) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
+	m := r.methods[info.FullMethodName]
+	if m == nil {
+		if !strings.HasPrefix(info.FullMethodName, r.prefix) {
+			return ctx
+		}
+		m = r.other
+	}
+	ctx = r.propagator.Extract(ctx, incoming{ctx})
+	if r.tracer != nil {
+		ctx, _ = r.tracer.Start(ctx, m.name, m.span...)
+	}
+	return context.WithValue(ctx, rpcKey{}, m)
+}
+
+// HandleRPC notes where an RPC came in, and ends its span.
+func (r *RPCs) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	switch event := event.(type) {
+	case *stats.InHeader:
+		if span := trace.SpanFromContext(ctx); r.tracer != nil && span.IsRecording() {
+			span.SetAttributes(listener(event.LocalAddr)...)
+		}
+	case *stats.End:
+		if m, ok := ctx.Value(rpcKey{}).(*rpcMethod); ok {
+			r.end(ctx, m, event)
+		}
+	}
+}
+
+func (r *RPCs) end(ctx context.Context, m *rpcMethod, event *stats.End) {
+	st := status.Convert(event.Error)
+	end := m.end(st.Code())
+	if span := trace.SpanFromContext(ctx); r.tracer != nil && span.IsRecording() {
+		span.SetAttributes(end.status)
+		if end.failed {
+			span.SetStatus(otelcodes.Error, st.Message())
+		}
+		span.End()
+	}
+	r.duration.Record(ctx, event.EndTime.Sub(event.BeginTime).Seconds(), end.options...)
+}
+
+// TagConn does nothing.
+func (*RPCs) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// HandleConn does nothing.
+func (*RPCs) HandleConn(context.Context, stats.ConnStats) {}
+
+// listener says where an RPC came in.
+func listener(addr net.Addr) []attribute.KeyValue {
+	switch addr := addr.(type) {
+	case nil:
+		return nil
+	case *net.TCPAddr:
+		return []attribute.KeyValue{semconv.ServerAddress(addr.IP.String()), semconv.ServerPort(addr.Port)}
+	default:
+		return []attribute.KeyValue{semconv.ServerAddress(addr.String())}
+	}
+}
+
+// serverFailed reports whether the conventions count a code as the server's
+// failure.
+func serverFailed(code codes.Code) bool {
+	switch code { //nolint:exhaustive // the others are the caller's doing
+	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
+		return true
+	default:
+		return false
+	}
+}
+
+// codeName is a code as the gRPC specification spells it, and the conventions
+// with it.
+func codeName(code codes.Code) string {
+	switch code { //nolint:exhaustive // the others are spelled as follows from their names
+	case codes.OK:
+		return "OK"
+	case codes.Canceled:
+		return "CANCELLED"
+	}
+	var b strings.Builder
+	for i, c := range code.String() {
+		if i > 0 && c >= 'A' && c <= 'Z' {
+			b.WriteByte('_')
+		}
+		b.WriteRune(c)
+	}
+	return strings.ToUpper(b.String())
+}
+
+// incoming is the metadata of an RPC as a propagator reads it.
+type incoming struct{ ctx context.Context } //nolint:containedctx // lives as long as the call to the propagator
+
+var _ propagation.ValuesGetter = incoming{}
+
+// Get returns the first value, as HTTP headers do.
+func (i incoming) Get(key string) string {
+	if values := i.Values(key); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// Values returns all values.
+func (i incoming) Values(key string) []string { return metadata.ValueFromIncomingContext(i.ctx, key) }
+
+// Set does nothing: what came in is not changed.
+func (incoming) Set(string, string) {}
+
+// Keys returns nothing: no propagator of OpenTelemetry's asks for them when it
+// extracts.
+func (incoming) Keys() []string { return nil }
