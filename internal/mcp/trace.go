@@ -114,21 +114,31 @@ func (i *instruments) start(ctx context.Context, s *Session, c *Call, id int64) 
 	}
 	ctx, span := i.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
 	if span.IsRecording() {
-		span.SetAttributes(s.attributes(c)...)
-		span.SetAttributes(attribute.String(attrRequestID, strconv.FormatInt(id, 10)))
-		if c.Method == methodResourcesRead {
-			span.SetAttributes(attribute.String(attrResourceURI, c.Name))
-		}
-		if i.capture && c.Method == methodToolsCall {
-			span.SetAttributes(attribute.String(attrToolArguments, string(rawjson.Get(c.Params, "arguments"))))
-		}
+		span.SetAttributes(i.details(s, c, id)...)
 	}
 	return ctx, operation{inst: i, session: s, call: c, ctx: ctx, span: span, began: time.Now()}
 }
 
+// details are the attributes of a span: all at once, as each time that a span
+// is given some it copies those that it has.
+func (i *instruments) details(s *Session, c *Call, id int64) []attribute.KeyValue {
+	kv := append(s.attributes(c), attribute.String(attrRequestID, strconv.FormatInt(id, 10)))
+	if c.Method == methodResourcesRead {
+		kv = append(kv, attribute.String(attrResourceURI, c.Name))
+	}
+	if i.capture && c.Method == methodToolsCall {
+		kv = append(kv, attribute.String(attrToolArguments, string(rawjson.Get(c.Params, "arguments"))))
+	}
+	return kv
+}
+
+// maxAttributes is the most that an operation has.
+const maxAttributes = 10
+
 // attributes are those that spans and metrics of a call share.
 func (s *Session) attributes(c *Call) []attribute.KeyValue {
-	kv := []attribute.KeyValue{attribute.String(attrMethod, c.Method), attribute.String(attrNetwork, s.peer.Network)}
+	kv := make([]attribute.KeyValue, 0, maxAttributes)
+	kv = append(kv, attribute.String(attrMethod, c.Method), attribute.String(attrNetwork, s.peer.Network))
 	if v := s.era().version(); v != "" {
 		kv = append(kv, attribute.String(attrProtocolVersion, v))
 	}

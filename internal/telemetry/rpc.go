@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
@@ -136,17 +137,14 @@ func (r *RPCs) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Conte
 	return context.WithValue(ctx, rpcKey{}, m)
 }
 
-// HandleRPC notes where an RPC came in, and ends its span.
+// HandleRPC ends the span of an RPC, and measures it.
 func (r *RPCs) HandleRPC(ctx context.Context, event stats.RPCStats) {
-	switch event := event.(type) {
-	case *stats.InHeader:
-		if span := trace.SpanFromContext(ctx); r.tracer != nil && span.IsRecording() {
-			span.SetAttributes(listener(event.LocalAddr)...)
-		}
-	case *stats.End:
-		if m, ok := ctx.Value(rpcKey{}).(*rpcMethod); ok {
-			r.end(ctx, m, event)
-		}
+	end, over := event.(*stats.End)
+	if !over {
+		return
+	}
+	if m, ok := ctx.Value(rpcKey{}).(*rpcMethod); ok {
+		r.end(ctx, m, end)
 	}
 }
 
@@ -154,7 +152,7 @@ func (r *RPCs) end(ctx context.Context, m *rpcMethod, event *stats.End) {
 	st := status.Convert(event.Error)
 	end := m.end(st.Code())
 	if span := trace.SpanFromContext(ctx); r.tracer != nil && span.IsRecording() {
-		span.SetAttributes(end.status)
+		span.SetAttributes(append(listener(ctx), end.status)...)
 		if end.failed {
 			span.SetStatus(otelcodes.Error, st.Message())
 		}
@@ -169,16 +167,17 @@ func (*RPCs) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context 
 // HandleConn does nothing.
 func (*RPCs) HandleConn(context.Context, stats.ConnStats) {}
 
-// listener says where an RPC came in.
-func listener(addr net.Addr) []attribute.KeyValue {
-	switch addr := addr.(type) {
-	case nil:
-		return nil
-	case *net.TCPAddr:
-		return []attribute.KeyValue{semconv.ServerAddress(addr.IP.String()), semconv.ServerPort(addr.Port)}
-	default:
-		return []attribute.KeyValue{semconv.ServerAddress(addr.String())}
+// listener says where an RPC came in, with room for one attribute more.
+func listener(ctx context.Context) []attribute.KeyValue {
+	kv := make([]attribute.KeyValue, 0, 3)
+	p, ok := peer.FromContext(ctx)
+	if !ok || p.LocalAddr == nil {
+		return kv
 	}
+	if addr, ok := p.LocalAddr.(*net.TCPAddr); ok {
+		return append(kv, semconv.ServerAddress(addr.IP.String()), semconv.ServerPort(addr.Port))
+	}
+	return append(kv, semconv.ServerAddress(p.LocalAddr.String()))
 }
 
 // serverFailed reports whether the conventions count a code as the server's

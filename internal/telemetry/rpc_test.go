@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
@@ -59,9 +60,11 @@ func newRPCs(tb testing.TB, tel *Telemetry) *RPCs {
 // rpc drives the handler through one RPC, as a grpc.Server does, and returns
 // the context of its handler.
 func rpc(ctx context.Context, r *RPCs, method string, err error) context.Context {
+	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090}
+	ctx = peer.NewContext(ctx, &peer.Peer{LocalAddr: local})
 	ctx = r.TagRPC(ctx, &stats.RPCTagInfo{FullMethodName: method})
 	began := time.Now()
-	r.HandleRPC(ctx, &stats.InHeader{FullMethod: method, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090}})
+	r.HandleRPC(ctx, &stats.InHeader{FullMethod: method, LocalAddr: local})
 	r.HandleRPC(ctx, &stats.Begin{BeginTime: began})
 	r.HandleRPC(ctx, &stats.End{BeginTime: began, EndTime: began.Add(time.Second), Error: err})
 	return ctx

@@ -1,15 +1,21 @@
 package transport
 
 import (
-	"context"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
+	"sync/atomic"
 
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 	"go.opentelemetry.io/otel/trace"
 )
+
+const scopeName = "github.com/mcpbridge/mcpbridge/internal/transport"
 
 // Traced returns a RoundTripper that carries the trace of the request's context
 // on: if its span is being recorded, by a client span of its own, named after
@@ -21,19 +27,15 @@ import (
 // the headers and must not be nil; use [propagation.TraceContext] alone for servers of others, as
 // baggage tells more than they need to know.
 func Traced(base http.RoundTripper, propagator propagation.TextMapPropagator) http.RoundTripper {
-	return &traced{
-		base:       base,
-		propagator: propagator,
-		spanned: otelhttp.NewTransport(fullURL{base},
-			otelhttp.WithPropagators(propagator),
-			otelhttp.WithMeterProvider(noop.NewMeterProvider()),
-			otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method })),
-	}
+	return &traced{base: base, propagator: propagator}
 }
 
 type traced struct {
-	base, spanned http.RoundTripper
-	propagator    propagation.TextMapPropagator
+	base       http.RoundTripper
+	propagator propagation.TextMapPropagator
+	// last is what the last span was begun with. The requests to a server are
+	// nearly all alike.
+	last atomic.Pointer[spanStart]
 }
 
 func (t *traced) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -41,37 +43,95 @@ func (t *traced) RoundTrip(req *http.Request) (*http.Response, error) {
 	span := trace.SpanFromContext(ctx)
 	switch {
 	case span.IsRecording():
-		return t.spanned.RoundTrip(withoutQuery(req))
+		return t.spanned(req, span.TracerProvider())
 	case span.SpanContext().IsValid():
 		req = req.WithContext(ctx)
-		req.Header = req.Header.Clone()
-		t.propagator.Inject(ctx, propagation.HeaderCarrier(req.Header))
+		t.inject(req)
 	}
 	return t.base.RoundTrip(req)
 }
 
-// queryKey is where a context keeps the URL that withoutQuery took away.
-type queryKey struct{}
-
-// withoutQuery hides the query from the span's url.full: servers take keys there.
-func withoutQuery(req *http.Request) *http.Request {
-	if req.URL.RawQuery == "" {
-		return req
-	}
-	bare := *req.URL
-	bare.RawQuery = ""
-	req = req.WithContext(context.WithValue(req.Context(), queryKey{}, req.URL))
-	req.URL = &bare
-	return req
+// inject writes the trace into headers of the request's own.
+func (t *traced) inject(req *http.Request) {
+	req.Header = maps.Clone(req.Header)
+	t.propagator.Inject(req.Context(), propagation.HeaderCarrier(req.Header))
 }
 
-// A fullURL gives requests their query back.
-type fullURL struct{ base http.RoundTripper }
-
-func (f fullURL) RoundTrip(req *http.Request) (*http.Response, error) {
-	if u, ok := req.Context().Value(queryKey{}).(*url.URL); ok {
-		req = req.WithContext(req.Context())
-		req.URL = u
+// spanned sends req within a span, which ends with the body of the response.
+func (t *traced) spanned(req *http.Request, provider trace.TracerProvider) (*http.Response, error) {
+	start := t.start(req, provider)
+	ctx, span := start.tracer.Start(req.Context(), req.Method, start.options...)
+	req = req.WithContext(ctx)
+	t.inject(req)
+	resp, err := t.base.RoundTrip(req)
+	if err != nil {
+		// What went wrong is told by the span of the operation, in the words of
+		// MCP; the error itself may name what does not belong here.
+		span.SetAttributes(semconv.ErrorTypeOther)
+		span.SetStatus(codes.Error, "")
+		span.End()
+		return nil, err
 	}
-	return f.base.RoundTrip(req)
+	span.SetAttributes(semconv.HTTPResponseStatusCode(resp.StatusCode))
+	if resp.StatusCode >= http.StatusBadRequest {
+		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(resp.StatusCode)))
+		span.SetStatus(codes.Error, "")
+	}
+	resp.Body = &spannedBody{ReadCloser: resp.Body, span: span}
+	return resp, nil
+}
+
+// A spanStart is what the spans of like requests begin with. It is not changed
+// once made.
+type spanStart struct {
+	provider trace.TracerProvider
+	method   string
+	url      *url.URL
+
+	tracer  trace.Tracer
+	options []trace.SpanStartOption
+}
+
+func (t *traced) start(req *http.Request, provider trace.TracerProvider) *spanStart {
+	last := t.last.Load()
+	if last != nil && last.provider == provider && last.method == req.Method && last.url == req.URL {
+		return last
+	}
+	last = &spanStart{
+		provider: provider, method: req.Method, url: req.URL,
+		tracer:  provider.Tracer(scopeName),
+		options: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(peerAttributes(req)...)},
+	}
+	t.last.Store(last)
+	return last
+}
+
+// peerAttributes say what is asked of whom. The query is left out: servers take
+// keys there; and so are user and password.
+func peerAttributes(req *http.Request) []attribute.KeyValue {
+	u := req.URL
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	kv := []attribute.KeyValue{
+		semconv.HTTPRequestMethodKey.String(req.Method), semconv.URLFull(bare.String()), semconv.ServerAddress(u.Hostname()),
+	}
+	if port, err := strconv.Atoi(u.Port()); err == nil {
+		return append(kv, semconv.ServerPort(port))
+	}
+	if u.Scheme == "https" {
+		return append(kv, semconv.ServerPort(443))
+	}
+	return append(kv, semconv.ServerPort(80))
+}
+
+// A spannedBody ends the span when it is closed, which whoever makes a request
+// does in any case.
+type spannedBody struct {
+	io.ReadCloser
+
+	span trace.Span
+}
+
+func (b *spannedBody) Close() error {
+	defer b.span.End()
+	return b.ReadCloser.Close() //nolint:wrapcheck // it stands for the body
 }

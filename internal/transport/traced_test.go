@@ -2,12 +2,14 @@ package transport
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -58,6 +60,9 @@ func TestTraced(t *testing.T) {
 			for _, s := range spans.Ended() {
 				names = append(names, s.Name())
 				checkNoSecret(t, s.Attributes())
+				if s.Name() == "POST" {
+					checkHTTPSpan(t, s, url)
+				}
 			}
 			if !slices.Equal(names, tt.spans) {
 				t.Errorf("spans %q, want %q", names, tt.spans)
@@ -74,6 +79,54 @@ func checkTraceHeader(ctx context.Context, t *testing.T, r *http.Request, want b
 	parent := r.Header.Get("Traceparent")
 	if (parent != "") != want || want && !strings.Contains(parent, trace.SpanContextFromContext(ctx).TraceID().String()) {
 		t.Errorf("traceparent %q", parent)
+	}
+}
+
+func checkHTTPSpan(t *testing.T, s sdktrace.ReadOnlySpan, url string) {
+	t.Helper()
+	_, port, _ := strings.Cut(url, "127.0.0.1:")
+	want := map[attribute.Key]string{
+		"http.request.method": "POST", "url.full": url + "/mcp", "server.address": "127.0.0.1", "server.port": port,
+		"http.response.status_code": "200",
+	}
+	got := make(map[attribute.Key]string)
+	for _, kv := range s.Attributes() {
+		got[kv.Key] = kv.Value.Emit()
+	}
+	if !maps.Equal(got, want) || s.SpanKind() != trace.SpanKindClient || s.Status().Code != codes.Unset {
+		t.Errorf("%v span with %v and %v, want %v", s.SpanKind(), got, s.Status(), want)
+	}
+}
+
+// TestTracedFailures: the span of a request that got no answer, or a bad one, is
+// an error.
+func TestTracedFailures(t *testing.T) {
+	t.Parallel()
+	url := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	for name, tt := range map[string]struct{ url, code string }{"status": {url, "404"}, "no connection": {"http://127.0.0.1:1", "_OTHER"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spans := tracetest.NewSpanRecorder()
+			ctx, span := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test").Start(t.Context(), "caller")
+			defer span.End()
+			tr := dialHTTP(t, HTTPConfig{URL: tt.url, Client: Traced(newPool(t, nil, nil), propagation.TraceContext{})}, ignore)
+			if _, err := tr.RoundTrip(ctx, &Request{ID: 1, Method: "m", Envelope: legacy()}); err == nil {
+				t.Fatal("no error")
+			}
+			ended := spans.Ended()
+			if len(ended) != 1 || ended[0].Status().Code != codes.Error {
+				t.Fatalf("spans %v", ended)
+			}
+			failure := ""
+			for _, kv := range ended[0].Attributes() {
+				if kv.Key == "error.type" {
+					failure = kv.Value.AsString()
+				}
+			}
+			if failure != tt.code {
+				t.Errorf("error.type %q", failure)
+			}
+		})
 	}
 }
 
