@@ -12,6 +12,7 @@ package convert
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -61,11 +62,15 @@ func Into(msg proto.Message, raw []byte, format Format) error {
 	return Open(msg)
 }
 
+const maxGrow = 32 << 10
+
 func appendWire(dst []byte, md protoreflect.MessageDescriptor, raw []byte, format Format) ([]byte, error) {
 	if len(raw) == 0 || raw[0] != '{' {
 		return dst, fmt.Errorf("%s: the JSON is not an object", md.Name())
 	}
-	w := writer{buf: dst, format: format}
+	// Wire bytes take about as much as the text does. What is longer is mostly one
+	// text, for which the buffer grows once, without being cleared first.
+	w := writer{buf: slices.Grow(dst, min(len(raw), maxGrow)), format: format}
 	if !w.object(planOf(md), raw) {
 		return dst, fmt.Errorf("%s: malformed JSON", md.Name())
 	}

@@ -147,12 +147,12 @@ func (w *writer) list(f *field, v []byte) bool {
 func (w *writer) single(f *field, v []byte) bool {
 	switch f.shape {
 	case shapeString:
-		return v[0] == '"' && w.delimited(f.number, func() bool {
+		return v[0] == '"' && w.delimited(f.number, len(v), func() bool {
 			w.buf, _ = rawjson.AppendUnquoted(w.buf, v)
 			return true
 		})
 	case shapeBytes:
-		return v[0] == '"' && w.delimited(f.number, func() bool { return w.base64(v) })
+		return v[0] == '"' && w.delimited(f.number, len(v)/4*3, func() bool { return w.base64(v) })
 	case shapeBool:
 		w.buf = protowire.AppendTag(w.buf, f.number, protowire.VarintType)
 		w.buf = protowire.AppendVarint(w.buf, protowire.EncodeBool(v[0] == 't'))
@@ -174,7 +174,7 @@ func (w *writer) single(f *field, v []byte) bool {
 		w.buf = protowire.AppendVarint(w.buf, uint64(n)) //nolint:gosec // our enumerations are not negative
 		return ok
 	case shapeMessage:
-		return v[0] == '{' && w.delimited(f.number, func() bool { return w.object(f.message, v) })
+		return v[0] == '{' && w.delimited(f.number, len(v), func() bool { return w.object(f.message, v) })
 	case shapeStruct:
 		return v[0] == '{' && w.twins(f, v)
 	case shapeValue:
@@ -189,32 +189,44 @@ func (w *writer) single(f *field, v []byte) bool {
 }
 
 // delimited appends a length-delimited field around what body appends. The
-// length is known only afterwards; it nearly always takes the one byte that is
-// kept free for it, else the body is moved.
-func (w *writer) delimited(number protowire.Number, body func() bool) bool {
+// length is known only afterwards; it nearly always takes as many bytes as hint,
+// the length of the JSON text, would, and else the body is moved.
+func (w *writer) delimited(number protowire.Number, hint int, body func() bool) bool {
 	w.buf = protowire.AppendTag(w.buf, number, protowire.BytesType)
-	start := w.open()
+	start := w.open(hint)
 	ok := body()
-	w.close(start)
+	w.close(start, hint)
 	return ok
 }
 
-func (w *writer) open() (start int) {
+// open leaves room for a length and returns where the body starts.
+func (w *writer) open(hint int) (start int) {
 	w.buf = append(w.buf, 0)
+	for ; hint >= 0x80; hint >>= 7 {
+		w.buf = append(w.buf, 0)
+	}
 	return len(w.buf)
 }
 
-func (w *writer) close(start int) {
+func (w *writer) close(start, hint int) {
 	n := len(w.buf) - start
-	if n < 0x80 {
-		w.buf[start-1] = byte(n) //nolint:gosec // below 0x80
+	if n < 0x80 && hint < 0x80 {
+		w.buf[start-1] = byte(n)
 		return
 	}
-	more := protowire.SizeVarint(uint64(n)) - 1
-	w.buf = append(w.buf, make([]byte, more)...)
-	copy(w.buf[start+more:], w.buf[start:start+n])
-	protowire.AppendVarint(w.buf[:start-1], uint64(n))
+	room := lengthSize(hint)
+	if more := lengthSize(n) - room; more != 0 {
+		for range more {
+			w.buf = append(w.buf, 0)
+		}
+		copy(w.buf[start+more:], w.buf[start:start+n])
+		w.buf = w.buf[:start+more+n]
+	}
+	protowire.AppendVarint(w.buf[:start-room], uint64(n))
 }
+
+// lengthSize is how many bytes a length takes.
+func lengthSize(n int) int { return protowire.SizeVarint(uint64(n)) } //nolint:gosec // not negative
 
 func (w *writer) base64(v []byte) bool {
 	text := v[1 : len(v)-1]
@@ -247,7 +259,7 @@ func (w *writer) time(f *field, v []byte) bool {
 
 // seconds appends a google.protobuf.Duration or Timestamp.
 func (w *writer) seconds(f *field, seconds int64, nanos int32) bool {
-	return w.delimited(f.number, func() bool {
+	return w.delimited(f.number, 0, func() bool {
 		w.buf = appendVarintField(w.buf, 1, seconds)
 		w.buf = appendVarintField(w.buf, 2, int64(nanos))
 		return true
@@ -268,13 +280,14 @@ func (w *writer) twins(f *field, v []byte) bool {
 	exact := true
 	if w.format != mcpbridgev1.JsonFormat_JSON_FORMAT_TEXT {
 		w.buf = protowire.AppendTag(w.buf, f.number, protowire.BytesType)
-		start := w.open()
+		start, c := w.open(len(v)), rawjson.NewCursor(v)
 		if f.shape == shapeStruct {
-			exact = w.structFields(v)
+			exact = w.structFields(&c)
 		} else {
-			exact = w.jsonValue(v)
+			token, _ := next(&c)
+			exact = w.jsonValue(&c, token)
 		}
-		w.close(start)
+		w.close(start, len(v))
 	}
 	if w.format == mcpbridgev1.JsonFormat_JSON_FORMAT_STRUCT || w.format == mcpbridgev1.JsonFormat_JSON_FORMAT_UNSPECIFIED {
 		if exact {
