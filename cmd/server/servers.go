@@ -51,6 +51,7 @@ func newGRPC(
 	s := grpc.NewServer(
 		grpc.Creds(security),
 		grpc.StatsHandler(trace),
+		grpc.ForceServerCodecV2(service.Codec()),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ChainUnaryInterceptor(who.unary(i)...),
 		grpc.ChainStreamInterceptor(who.stream(i)...),
