@@ -45,8 +45,8 @@ func (b *budget) Read(p []byte) (int, error) {
 // more than bodyTrust times what has come of it.
 const (
 	bodyStart = 1 << 10 // if nothing was announced
-	bodyFirst = 64 << 10
-	bodyTrust = 8
+	bodyFirst = 128 << 10
+	bodyTrust = 16
 )
 
 // readBody reads r to its end. size is what the server announced, -1 if
