@@ -87,13 +87,10 @@ func (u *upstreams) server(name string, s config.Server) (*pool.Server, error) {
 		Repeatable:  s.RepeatableTools,
 	}
 	if isPersonal(s) {
-		server.ClientFor = func(a pool.Access) *mcp.Client {
-			own, err := u.dialer(name, s, personal{principal: a.Principal})
-			if err != nil { // as it was not a moment ago
-				return client
-			}
-			return client.WithDialer(own)
-		}
+		own := personalClients{client: client, dialer: func(principal string) (transport.Dialer, error) {
+			return u.dialer(name, s, personal{principal: principal})
+		}}
+		server.ClientFor = own.of
 	}
 	return server, nil
 }
