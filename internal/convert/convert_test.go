@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -227,21 +228,39 @@ func FuzzValue(f *testing.F) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	echo := []byte(`{"content":[{"type":"text","text":"hello world"}]}`)
-	rows := `{"id":12345,"name":"some name","tags":["a","b"],"score":0.25,"ok":true}`
-	structured := []byte(`{"content":[],"structuredContent":{"rows":[` + strings.Repeat(rows+",", 150) + rows + `]}}`)
-	blob := []byte(`{"content":[{"type":"text","text":"` + strings.Repeat("The quick brown fox jumps over the lazy dog. ", 23302) + `"}]}`)
-	for name, raw := range map[string][]byte{"echo": echo, "structured": structured, "1MiB": blob} {
+	row := `{"id":12345,"name":"some name","tags":["a","b"],"score":0.25,"ok":true}`
+	long := strings.Repeat("The quick brown fox jumps over the lazy dog. ", 23302)
+	for name, raw := range map[string]string{
+		"echo":       `{"content":[{"type":"text","text":"hello world"}]}`,
+		"structured": `{"content":[],"structuredContent":{"rows":[` + strings.Repeat(row+",", 150) + row + `]}}`,
+		"1MiB":       `{"content":[{"type":"text","text":"` + long + `"}]}`,
+		"image":      `{"content":[{"type":"image","mimeType":"image/png","data":"` + strings.Repeat("QUJD", 64<<10) + `"}]}`,
+		"link":       `{"content":[{"type":"resource_link","uri":"file:///a","name":"a","annotations":{"audience":["user"]}}]}`,
+		"resource":   `{"content":[{"type":"resource","resource":{"uri":"file:///a","text":"hello","mimeType":"text/plain"}}]}`,
+		"unknown":    `{"content":[{"type":"hologram","depth":3}]}`,
+	} {
 		for format, f := range map[string]convert.Format{"struct": asStruct, "text": asText} {
-			b.Run(name+"/"+format, func(b *testing.B) {
-				b.SetBytes(int64(len(raw)))
-				b.ReportAllocs()
-				for b.Loop() {
-					if err := convert.Seal(new(mcpbridgev1.CallToolResponse), raw, f); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
+			b.Run(name+"/"+format, func(b *testing.B) { benchSeal(b, []byte(raw), f) })
 		}
+	}
+}
+
+func benchSeal(b *testing.B, raw []byte, f convert.Format) {
+	b.Helper()
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	var last *mcpbridgev1.CallToolResponse
+	for b.Loop() {
+		last = new(mcpbridgev1.CallToolResponse)
+		if err := convert.Seal(last, raw, f); err != nil {
+			b.Fatal(err)
+		}
+	}
+	want := new(mcpbridgev1.CallToolResponse)
+	if err := errors.Join(convert.Open(last), convert.Into(want, raw, f)); err != nil || !proto.Equal(last, want) {
+		b.Fatalf("%v is not %v: %v", last, want, err)
+	}
+	if last.GetExtra() != nil || len(last.GetContent()) == 0 && last.GetStructuredContent() == nil && last.GetStructuredContentJson() == "" {
+		b.Fatalf("nothing came of it: %v", last)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
@@ -121,4 +122,23 @@ func FuzzParse(f *testing.F) {
 			}
 		}, func(error) {})
 	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	text := strings.Repeat("The quick brown fox jumps over the lazy dog. ", 300)
+	for name, result := range map[string]string{
+		"echo": `{"content":[{"type":"text","text":"hello world"}]}`, "13kB": `{"content":[{"type":"text","text":"` + text + `"}]}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			in := []byte(`{"jsonrpc":"2.0","id":12345,"result":` + result + `}`)
+			b.SetBytes(int64(len(in)))
+			b.ReportAllocs()
+			for b.Loop() {
+				m, err := Parse(in, 64)
+				if err != nil || string(m.ID) != "12345" || len(m.Result) != len(result) {
+					b.Fatalf("%v, %v", m, err)
+				}
+			}
+		})
+	}
 }

@@ -248,7 +248,7 @@ func inBubble() int {
 
 // newPool returns a pool of one server "s", closed by the end of the test. The
 // server may have its own client.
-func newPool(t *testing.T, d transport.Dialer, s *pool.Server, o pool.Options) *pool.Pool {
+func newPool(t testing.TB, d transport.Dialer, s *pool.Server, o pool.Options) *pool.Pool {
 	t.Helper()
 	if s.Name = "s"; s.Client == nil {
 		s.Client = mcp.NewClient(d, mcp.Options{})
@@ -264,7 +264,7 @@ func newPool(t *testing.T, d transport.Dialer, s *pool.Server, o pool.Options) *
 	return p
 }
 
-func shared(t *testing.T, p *pool.Pool) *pool.Upstream {
+func shared(t testing.TB, p *pool.Pool) *pool.Upstream {
 	t.Helper()
 	u, err := p.Shared("s", "")
 	if err != nil {

@@ -159,3 +159,17 @@ func TestFieldError(t *testing.T) {
 	}
 	t.Errorf("no BadRequest in %v", st)
 }
+
+// BenchmarkStatus measures what a failed call costs, details included.
+func BenchmarkStatus(b *testing.B) {
+	err := &callError{Target: "servers/x", Tool: true, Err: &pool.CallError{
+		Delivery: transport.Unknown,
+		Err:      &transport.Error{Kind: transport.KindLost, Delivery: transport.Unknown, Err: errors.New("reset by peer")},
+	}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if st := statusOf(err); st.Code() != codes.Unknown || len(st.Details()) == 0 {
+			b.Fatal(st)
+		}
+	}
+}
