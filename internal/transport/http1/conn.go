@@ -14,7 +14,7 @@ import (
 
 // bufferBytes is what is read of a connection at once. The heads of most
 // responses, and many whole responses, are smaller.
-const bufferBytes = 8 << 10
+const bufferBytes = 4 << 10
 
 // A conn is a connection. It belongs to one request at a time, until the body of
 // the response is read or closed.
