@@ -211,7 +211,7 @@ func (w *writer) open(hint int) (start int) {
 func (w *writer) close(start, hint int) {
 	n := len(w.buf) - start
 	if n < 0x80 && hint < 0x80 {
-		w.buf[start-1] = byte(n)
+		w.buf[start-1] = byte(n) //nolint:gosec // below 0x80
 		return
 	}
 	room := lengthSize(hint)
@@ -222,7 +222,7 @@ func (w *writer) close(start, hint int) {
 		copy(w.buf[start+more:], w.buf[start:start+n])
 		w.buf = w.buf[:start+more+n]
 	}
-	protowire.AppendVarint(w.buf[:start-room], uint64(n))
+	protowire.AppendVarint(w.buf[:start-room], uint64(n)) //nolint:gosec // not negative
 }
 
 // lengthSize is how many bytes a length takes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -100,8 +101,8 @@ func newRPCMethod(name string) *rpcMethod {
 	}
 	for code := range m.ends {
 		end := &m.ends[code]
-		end.status, end.failed = semconv.RPCResponseStatusCode(codeName(codes.Code(code))), serverFailed(codes.Code(code)) //nolint:gosec // at most 16
-		all := append(attributes[:2:2], end.status)
+		end.status, end.failed = semconv.RPCResponseStatusCode(codeName(codes.Code(code))), serverFailed(codes.Code(code))
+		all := slices.Concat(attributes, []attribute.KeyValue{end.status})
 		if end.failed {
 			all = append(all, semconv.ErrorTypeKey.String(end.status.Value.AsString()))
 		}
@@ -132,7 +133,7 @@ func (r *RPCs) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Conte
 	}
 	ctx = r.propagator.Extract(ctx, incoming{ctx})
 	if r.tracer != nil {
-		ctx, _ = r.tracer.Start(ctx, m.name, m.span...)
+		ctx, _ = r.tracer.Start(ctx, m.name, m.span...) //nolint:spancheck // end ends it
 	}
 	return context.WithValue(ctx, rpcKey{}, m)
 }
@@ -183,7 +184,7 @@ func listener(ctx context.Context) []attribute.KeyValue {
 // serverFailed reports whether the conventions count a code as the server's
 // failure.
 func serverFailed(code codes.Code) bool {
-	switch code { //nolint:exhaustive // the others are the caller's doing
+	switch code {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
 		return true
 	default:

@@ -131,7 +131,7 @@ func checkSpan(t *testing.T, ended []sdktrace.ReadOnlySpan, name string, want ma
 func texts(list []attribute.KeyValue) map[attribute.Key]string {
 	m := make(map[attribute.Key]string)
 	for _, kv := range list {
-		m[kv.Key] = kv.Value.Emit()
+		m[kv.Key] = kv.Value.String()
 	}
 	return m
 }

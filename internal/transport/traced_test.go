@@ -91,7 +91,7 @@ func checkHTTPSpan(t *testing.T, s sdktrace.ReadOnlySpan, url string) {
 	}
 	got := make(map[attribute.Key]string)
 	for _, kv := range s.Attributes() {
-		got[kv.Key] = kv.Value.Emit()
+		got[kv.Key] = kv.Value.String()
 	}
 	if !maps.Equal(got, want) || s.SpanKind() != trace.SpanKindClient || s.Status().Code != codes.Unset {
 		t.Errorf("%v span with %v and %v, want %v", s.SpanKind(), got, s.Status(), want)
