@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
 // An attempt is one try to connect, shared by everybody who waits for it.
@@ -13,6 +14,8 @@ type attempt struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 	err    error
+	// trial: it tells whether the server's circuit is closed again.
+	trial bool
 }
 
 // connect makes one attempt.
@@ -21,21 +24,32 @@ func (u *Upstream) connect(ctx context.Context, a *attempt) {
 	defer a.cancel(nil)
 	ctx, cancel := context.WithTimeoutCause(ctx, u.pool.opts.ConnectTimeout, errConnectTimeout)
 	defer cancel()
-	session, err := u.open(ctx)
-	if u.settle(a, session, err) && session != nil {
-		u.discard(session)
+	l := &Live{Server: u.server}
+	if u.settle(a, l, u.try(ctx, l, a.trial)) && l.Session != nil {
+		u.discard(l.Session)
 	}
+}
+
+// try opens a session. On trial, the server must answer a ping besides.
+func (u *Upstream) try(ctx context.Context, l *Live, trial bool) error {
+	err := u.open(ctx, l)
+	if err == nil && trial {
+		err = probe(ctx, l.Session)
+	}
+	return err
 }
 
 var errConnectTimeout = errors.New("connecting took too long")
 
 // settle notes the outcome of an attempt, and reports whether its session is
 // not wanted any more.
-func (u *Upstream) settle(a *attempt, session *mcp.Session, err error) (unwanted bool) {
+func (u *Upstream) settle(a *attempt, l *Live, err error) (unwanted bool) {
 	u.mu.Lock()
 	defer u.unlock()
 	defer close(a.done)
 	u.attempt = nil
+	now := time.Now()
+	u.judgeLocked(now, err, a.trial)
 	var quota *QuotaError
 	switch {
 	case u.state == Shutdown:
@@ -46,36 +60,84 @@ func (u *Upstream) settle(a *attempt, session *mcp.Session, err error) (unwanted
 		u.setLocked(Idle, nil)
 	case err != nil:
 		u.failLocked(err)
-		a.err = &ConnectError{RetryAfter: max(0, time.Until(u.retryAt)), Err: err}
+		wait, _ := u.server.circuit.isOpen(now, &u.pool.opts)
+		a.err = &ConnectError{RetryAfter: max(wait, u.retryAt.Sub(now), 0), Err: err}
+		return true
 	default:
-		u.readyLocked(session)
+		u.readyLocked(l)
 	}
 	return false
 }
 
+// judgeLocked tells the server's circuit how an attempt to connect has ended.
+func (u *Upstream) judgeLocked(now time.Time, err error, trial bool) {
+	c := &u.server.circuit
+	var quota *QuotaError
+	switch {
+	case err == nil && trial:
+		c.succeed(now)
+		return
+	case err == nil: // it has not answered a call yet
+		return
+	case u.state == Shutdown || errors.As(err, &quota): // which says nothing of it
+		if trial {
+			c.abandon()
+		}
+		return
+	}
+	u.pool.metrics.failed(u.server, failedConnect)
+	switch {
+	case blames(err):
+		u.opened = c.fail(now, trial, &u.pool.opts) || u.opened
+	case trial || mcp.DeliveryOf(err) == transport.Answered: // it is there
+		c.succeed(now)
+	}
+}
+
 // open opens a session within the limit on child processes.
-func (u *Upstream) open(ctx context.Context) (*mcp.Session, error) {
+func (u *Upstream) open(ctx context.Context, l *Live) error {
 	p := u.pool
 	child := u.client.Peer().Network == "pipe"
 	if child && p.children.Add(1) > int64(p.opts.MaxChildren) {
 		p.children.Add(-1)
-		return nil, &QuotaError{Limit: "children.max", Max: p.opts.MaxChildren}
+		return &QuotaError{Limit: "children.max", Max: p.opts.MaxChildren}
 	}
-	session, err := u.client.Connect(ctx)
-	if err != nil && child {
-		p.children.Add(-1)
+	client := u.client
+	if u.max > 1 {
+		profile := u.profile
+		profile.Notify = l.hears(profile.Notify)
+		client = client.With(profile)
 	}
-	return session, err
+	session, err := client.Connect(ctx)
+	if err != nil {
+		if child {
+			p.children.Add(-1)
+		}
+		return err
+	}
+	l.Session = session
+	return nil
 }
 
-func (u *Upstream) readyLocked(s *mcp.Session) {
-	info := s.Info()
-	u.server.info.Store(&info)
-	u.generation = u.pool.generation.Add(1)
-	u.live = &Live{Session: s, Server: u.server, Generation: u.generation, upstream: u}
-	u.lastUsed = time.Now()
+func (u *Upstream) readyLocked(l *Live) {
+	now := time.Now()
+	l.aside.Store(false)
+	u.beginLocked(now, l)
+	u.live = l
+	u.lastUsed = now
 	u.setLocked(Ready, nil)
 	u.keepLocked()
+	u.warmLocked(now)
+}
+
+// beginLocked begins the use of a new session.
+func (u *Upstream) beginLocked(now time.Time, l *Live) {
+	info := l.Info()
+	u.server.info.Store(&info)
+	u.generation = u.pool.generation.Add(1)
+	l.upstream = u
+	l.begin(now, u.generation, u.server.MaxSessionAge)
+	u.pool.metrics.connected(u.server)
 }
 
 // failLocked notes a failure and when the next attempt is due.

@@ -48,15 +48,8 @@ func (a *attendance) apply(ctx context.Context, w want) (again time.Duration) {
 	return 0
 }
 
-// over reports whether the session is.
-func (a *attendance) over() bool {
-	select {
-	case <-a.live.Done():
-		return true
-	default:
-		return false
-	}
-}
+// over reports whether the session is, or another one has its place.
+func (a *attendance) over() bool { return a.live.ended() || a.live.left.Load() }
 
 // setLevel sets the log level of a legacy session. A modern server is told it
 // with each request.

@@ -31,8 +31,8 @@ type Target interface {
 type Outcome struct {
 	// Generation numbers the session that served it.
 	Generation int64
-	// Reinitialized: the session was lost and another one opened during the
-	// call, so what the server kept for it is gone.
+	// Reinitialized: the session of a legacy server was lost during the call, and
+	// the call went on with another one, so what the server kept for it is gone.
 	Reinitialized bool
 }
 
@@ -41,16 +41,22 @@ const maxAttempts = 2
 
 // Do implements [Target].
 func (u *Upstream) Do(ctx context.Context, repeatable bool, fn func(context.Context, *Live) error) (Outcome, error) {
+	return u.do(ctx, repeatable, true, fn)
+}
+
+// do is Do, anywhere or on the first session.
+func (u *Upstream) do(ctx context.Context, repeatable, anywhere bool, fn func(context.Context, *Live) error) (Outcome, error) {
 	var out Outcome
 	// The least that can be said of any attempt holds for the whole call.
 	sent := transport.NotSent
+	var last *Live
 	for n := 1; ; n++ {
-		live, err := u.acquire(ctx)
+		live, err := u.acquire(ctx, anywhere)
 		if err != nil {
 			return out, u.wrap(err, sent, n)
 		}
-		out.Reinitialized = out.Generation != 0 && out.Generation != live.Generation
-		out.Generation = live.Generation
+		out.Reinitialized = last != nil && last != live && last.left.Load() && last.Info().Era == mcp.EraLegacy
+		out.Generation, last = live.Generation, live
 		err = u.run(ctx, live, fn)
 		if err == nil {
 			return out, nil
@@ -66,10 +72,13 @@ func (u *Upstream) Do(ctx context.Context, repeatable bool, fn func(context.Cont
 
 // run runs fn and gives the session back, also if fn panics.
 func (u *Upstream) run(ctx context.Context, live *Live, fn func(context.Context, *Live) error) (err error) {
-	answered := false
-	defer func() { u.release(live, answered) }()
-	err = fn(ctx, live)
-	answered = err == nil || mcp.DeliveryOf(err) == transport.Answered
+	delivery := transport.Unknown
+	defer func() { u.release(live, delivery) }()
+	if err = fn(ctx, live); err == nil {
+		delivery = transport.Answered
+	} else {
+		delivery = mcp.DeliveryOf(err)
+	}
 	return err
 }
 

@@ -18,12 +18,21 @@ func (u *Upstream) retire(now time.Time) bool {
 	if u.key.Session != "" {
 		return false
 	}
-	busy := u.held || u.state == Connecting || len(u.leaving) > 0 || u.live != nil && u.live.inFlight > 0 || u.hub.active()
-	if busy || now.Sub(u.lastUsed) < u.server.idleTimeout() {
+	if u.busyLocked() || now.Sub(u.lastUsed) < u.server.idleTimeout() {
 		return u.state == Shutdown
 	}
 	u.shutLocked(errIdle)
 	return true
+}
+
+// busyLocked reports whether anybody would miss the upstream now.
+func (u *Upstream) busyLocked() bool {
+	for l := range u.sessionsLocked() {
+		if l.inFlight > 0 {
+			return true
+		}
+	}
+	return u.held || u.state == Connecting || len(u.leaving) > 0 || u.hub.active()
 }
 
 // errIdle meets a call only if it has held its upstream for as long as that may
@@ -44,15 +53,17 @@ func (u *Upstream) shutLocked(err error) {
 	if u.state == Shutdown {
 		return
 	}
-	live := u.live
-	u.live = nil
+	for l := range u.sessionsLocked() {
+		l.over = true
+		u.closeLocked(l)
+	}
+	u.live, u.further = nil, nil
 	u.endLocked(err, nil)
 	if u.attempt != nil {
 		u.attempt.cancel(err)
 	}
-	if live != nil {
-		live.over = true
-		u.closeLocked(live)
+	if u.opening != nil {
+		u.opening()
 	}
 }
 
@@ -82,6 +93,10 @@ func (u *Upstream) discard(s *mcp.Session) {
 // what is under way may still be answered.
 func (u *Upstream) leaveLocked(l *Live) {
 	l.over = true
+	l.left.Store(true)
+	if u.keeper != nil && !l.ended() { // which it would see by itself
+		u.keeper.signal()
+	}
 	if l.inFlight == 0 {
 		u.closeLocked(l)
 		return

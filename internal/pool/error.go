@@ -58,9 +58,14 @@ func (e *QuotaError) Error() string {
 type ConnectError struct {
 	// RetryAfter is when the next attempt is due.
 	RetryAfter time.Duration
+	// CircuitOpen: nobody may connect, since the server failed too often.
+	CircuitOpen bool
 	// Err is why the last attempt failed.
 	Err error
 }
+
+// errCircuit stands for failures that others had.
+var errCircuit = errors.New("the server failed too often")
 
 func (e *ConnectError) Error() string { return fmt.Sprintf("connect: %v", e.Err) }
 func (e *ConnectError) Unwrap() error { return e.Err }

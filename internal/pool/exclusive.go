@@ -54,11 +54,11 @@ func (u *Upstream) learn(ctx context.Context) error {
 	if u.server.Info().Era != mcp.EraUnknown {
 		return nil
 	}
-	live, err := u.acquire(ctx)
+	live, err := u.acquire(ctx, false)
 	if err != nil {
 		return u.wrap(err, transport.NotSent, 1)
 	}
-	u.release(live, false)
+	u.release(live, transport.NotSent)
 	return nil
 }
 

@@ -78,13 +78,13 @@ func (k *keeper) signal() {
 // upstream is over.
 func (k *keeper) run(ctx context.Context) {
 	for ctx.Err() == nil && !k.u.dismiss(k) {
-		live, err := k.u.acquire(ctx)
+		live, err := k.u.acquire(ctx, false)
 		if err != nil {
 			k.fail(ctx, err)
 			continue
 		}
 		// It does not hold up the end of the session as a call does.
-		k.u.release(live, false)
+		k.u.release(live, transport.NotSent)
 		k.attend(ctx, live)
 	}
 }
@@ -109,19 +109,19 @@ func (k *keeper) fail(ctx context.Context, err error) {
 func (k *keeper) attend(ctx context.Context, live *Live) {
 	a := &attendance{keeper: k, live: live, legacy: live.Info().Era == mcp.EraLegacy}
 	defer a.close()
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !a.over() {
 		w := k.u.hub.wanted(a.legacy)
 		again := a.apply(ctx, w)
 		switch {
 		case a.over():
-			k.done, k.missed = none, k.missed || !k.heard.Empty()
-			return
 		case w.filter.Empty() && again == 0:
 			k.done = w.version
 			return
+		default:
+			k.rest(ctx, live.Done(), again)
 		}
-		k.rest(ctx, live.Done(), again)
 	}
+	k.done, k.missed = none, k.missed || !k.heard.Empty()
 }
 
 // rest waits until there may be something to do: it is woken, done is closed,

@@ -87,11 +87,11 @@ func (s *Session) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	live, err := u.acquire(ctx)
+	live, err := u.acquire(ctx, false)
 	if err != nil {
 		return u.wrap(err, transport.NotSent, 1)
 	}
-	defer u.release(live, false)
+	defer u.release(live, transport.NotSent)
 	s.info = live.Info()
 	if s.own != nil && s.asks() {
 		u.hear(ctx)

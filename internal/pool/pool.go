@@ -13,6 +13,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 )
 
 // Options configure a [Pool]. Zero fields take the default.
@@ -22,6 +25,8 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// Backoff spaces the attempts to open a session.
 	Backoff Backoff
+	// Breaker says when a server is given up for the time being.
+	Breaker Breaker
 	// CloseTimeout bounds the closing of one session. Default 6 s: a child
 	// process gets two seconds to end by itself and three after SIGTERM.
 	CloseTimeout time.Duration
@@ -38,7 +43,9 @@ type Options struct {
 	// OnChange, if set, is told of each change of state. It must not block and
 	// not call the pool.
 	OnChange func(Change)
-	Logger   *slog.Logger
+	// MeterProvider measures. Nil: nothing does.
+	MeterProvider metric.MeterProvider
+	Logger        *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -63,7 +70,11 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.MeterProvider == nil {
+		o.MeterProvider = noop.NewMeterProvider()
+	}
 	o.Backoff = o.Backoff.withDefaults()
+	o.Breaker = o.Breaker.withDefaults()
 	return o
 }
 
@@ -72,6 +83,7 @@ func (o Options) withDefaults() Options {
 type Pool struct {
 	opts    Options
 	servers map[string]*Server
+	metrics *metrics
 
 	// generation numbers the sessions opened, so that a cursor of one is not
 	// taken for a cursor of another.
@@ -115,6 +127,7 @@ func New(servers []*Server, o Options) *Pool {
 	for _, s := range servers {
 		p.servers[s.Name] = s
 	}
+	p.metrics = newMetrics(p)
 	return p
 }
 
@@ -136,9 +149,13 @@ func (p *Pool) Servers() []*Server {
 	return servers
 }
 
-// Run closes what is not used any more, until ctx is done.
+// sweepInterval is how often it is looked for what has to be done.
+const sweepInterval = time.Second
+
+// Run closes what is not used any more, and sees to the health of what is, until
+// ctx is done.
 func (p *Pool) Run(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -150,7 +167,7 @@ func (p *Pool) Run(ctx context.Context) {
 	}
 }
 
-// sweep expires sessions, and closes and forgets idle upstreams.
+// sweep expires sessions, closes and forgets idle upstreams, and tends the others.
 func (p *Pool) sweep(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -158,7 +175,9 @@ func (p *Pool) sweep(now time.Time) {
 	for key, u := range p.upstreams {
 		if u.retire(now) {
 			p.forgetLocked(key, u)
+			continue
 		}
+		u.tend(now)
 	}
 }
 
@@ -189,6 +208,7 @@ const cutTimeout = 3 * time.Second
 // if something outlives even that. Calls in flight fail, new ones get
 // [ErrClosed].
 func (p *Pool) Close(ctx context.Context) error {
+	p.metrics.close() // which waits for a reading, and that for mu
 	p.mu.Lock()
 	p.closed = true
 	upstreams := slices.Collect(maps.Values(p.upstreams))

@@ -27,6 +27,17 @@ type Server struct {
 	// IdleTimeout is after how long without a call a pooled session is closed.
 	// 0: 10 min, or 30 min for a child process.
 	IdleTimeout time.Duration
+	// MaxUpstreams is how many sessions calls on the server's name may share, for
+	// servers that do one thing at a time. 0: one.
+	MaxUpstreams int
+	// WarmUpstreams is how many of these are kept free for calls to come.
+	WarmUpstreams int
+	// MaxSessionAge is after how long a session is replaced, unless a caller owns
+	// what is behind it. 0: never.
+	MaxSessionAge time.Duration
+	// HealthInterval is after how long a silent session is asked for a sign of
+	// life. 0: never.
+	HealthInterval time.Duration
 	// CallTimeout is for calls that come without a deadline. 0: the default.
 	CallTimeout time.Duration
 	// Repeatable are the tools that the operator calls safe to run twice.
@@ -34,6 +45,9 @@ type Server struct {
 
 	// info is what the server said last.
 	info atomic.Pointer[mcp.Info]
+	// answersPings: it has answered one.
+	answersPings atomic.Bool
+	circuit      circuit
 }
 
 // Info returns what the server last said of itself. The zero Info: nothing yet.

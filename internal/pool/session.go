@@ -62,7 +62,8 @@ func (s *Session) Do(ctx context.Context, repeatable bool, fn func(context.Conte
 	if err != nil {
 		return Outcome{}, err
 	}
-	return u.Do(ctx, repeatable, fn)
+	// Behind a legacy server's session there may be state, also if it is shared.
+	return u.do(ctx, repeatable, s.info.Era == mcp.EraModern, fn)
 }
 
 // upstream returns the session's own upstream, or the pooled one.

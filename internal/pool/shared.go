@@ -76,10 +76,13 @@ func (p *Pool) upstream(s *Server, a Access) (*Upstream, error) {
 // addLocked adds an upstream whose sessions that client opens, with that
 // profile.
 func (p *Pool) addLocked(s *Server, key Key, client *mcp.Client, profile mcp.Profile) *Upstream {
-	u := &Upstream{pool: p, server: s, key: key, lastUsed: time.Now()}
+	u := &Upstream{pool: p, server: s, key: key, lastUsed: time.Now(), max: 1}
+	if key.Pooled() {
+		u.max = max(s.MaxUpstreams, 1)
+	}
 	u.hub.mixed = s.Shared && key.Pooled()
 	profile.Alone, profile.Notify = !u.hub.mixed, u.hub.notify
-	u.client = client.With(profile)
+	u.client, u.profile = client.With(profile), profile
 	if p.draining {
 		u.hub.end(ErrClosed)
 	}
@@ -88,8 +91,8 @@ func (p *Pool) addLocked(s *Server, key Key, client *mcp.Client, profile mcp.Pro
 }
 
 // ServerStatus returns the state of the upstream that the principal's calls on
-// the server's name share, and how many upstreams to it the principal has.
-func (p *Pool) ServerStatus(s *Server, principal string) (st Status, upstreams int) {
+// the server's name share, and how many sessions with it the principal has open.
+func (p *Pool) ServerStatus(s *Server, principal string) (st Status, open int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, u := range p.upstreams {
@@ -97,14 +100,12 @@ func (p *Pool) ServerStatus(s *Server, principal string) (st Status, upstreams i
 			continue
 		}
 		us := u.Status()
-		if us.State == Ready {
-			upstreams++
-		}
+		open += us.Sessions
 		if key == sharedKey(s, s.access(Access{Principal: principal})) {
 			st = us
 		}
 	}
-	return st, upstreams
+	return s.circuit.show(st, &p.opts), open
 }
 
 // status returns the state of the upstream of that key, without making one.

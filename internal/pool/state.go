@@ -24,9 +24,12 @@ const (
 	NeedsAuthorization
 )
 
+// states is how many there are.
+const states = int(NeedsAuthorization) + 1
+
 // String returns the name as gRPC writes it.
 func (s State) String() string {
-	names := [...]string{"IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN", "NEEDS_AUTHORIZATION"}
+	names := [states]string{"IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN", "NEEDS_AUTHORIZATION"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -47,9 +50,12 @@ type Status struct {
 	// Generation numbers the session, or the last one if there is none at the
 	// moment; 0 if there has been none.
 	Generation int64
+	// Sessions is how many sessions are open.
+	Sessions int
 }
 
-// A Change is a change of state of an upstream.
+// A Change is a change of state of an upstream, or of the sessions of one that
+// stays ready.
 type Change struct {
 	Key  Key
 	From State

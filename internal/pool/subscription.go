@@ -120,13 +120,13 @@ func (s *Session) enter(ctx context.Context) (u *Upstream, done func(), era mcp.
 		s.use(-1)
 		return nil, nil, 0, err
 	}
-	live, err := u.acquire(ctx)
+	live, err := u.acquire(ctx, false)
 	if err != nil {
 		s.use(-1)
 		return nil, nil, 0, u.wrap(err, transport.NotSent, 1)
 	}
 	done = func() {
-		u.release(live, false)
+		u.release(live, transport.NotSent)
 		s.use(-1)
 	}
 	return u, done, live.Info().Era, nil

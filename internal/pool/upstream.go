@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
 // An Upstream is our side of the session of one key: connected when it is
@@ -15,13 +16,28 @@ type Upstream struct {
 	server *Server
 	key    Key
 	client *mcp.Client
-	hub    hub
+	// profile is what the client's sessions are opened with.
+	profile mcp.Profile
+	// max is how many sessions there may be at a time.
+	max int
+	hub hub
 
 	// mu guards what follows. Nothing that could wait happens while it is held.
-	mu      sync.Mutex
-	state   State
-	live    *Live
+	mu    sync.Mutex
+	state State
+	// live is the session, the first one where there may be several: watchers and
+	// callers' sessions stay on it.
+	live *Live
+	// further are the others, which calls on the server's name use too. There are
+	// none unless the state is Ready.
+	further []*Live
 	attempt *attempt
+	// opening cancels the opening of a session while there is one. It is nil if
+	// none is being opened; openAt is when one may be, openFailures counts in a
+	// row.
+	opening      context.CancelFunc
+	openAt       time.Time
+	openFailures int
 	// leaving are the sessions that are over and have calls in flight.
 	leaving  map[*Live]struct{}
 	failure  *Failure
@@ -37,8 +53,10 @@ type Upstream struct {
 	call interest
 	// lost is why the upstream is over for good.
 	lost error
-	// changes have happened and are not logged yet.
+	// changes have happened and are not logged yet; opened: nor that the server's
+	// circuit has opened.
 	changes []Change
+	opened  bool
 }
 
 // Server returns the server.
@@ -53,7 +71,20 @@ func (u *Upstream) Status() Status {
 }
 
 func (u *Upstream) statusLocked() Status {
-	return Status{State: u.state, LastFailure: u.failure, Generation: u.generation}
+	st := Status{State: u.state, LastFailure: u.failure, Generation: u.firstLocked()}
+	if u.live != nil {
+		st.Sessions = 1 + len(u.further)
+	}
+	return st
+}
+
+// firstLocked returns the generation of the first session, or the last one that
+// there was.
+func (u *Upstream) firstLocked() int64 {
+	if u.live != nil {
+		return u.live.Generation
+	}
+	return u.generation
 }
 
 func (u *Upstream) touch() {
@@ -64,10 +95,10 @@ func (u *Upstream) touch() {
 
 // acquire returns the session for one call, connecting if need be. The caller
 // leaves by its own ctx; the attempt goes on for the others. Every success is
-// followed by one release.
-func (u *Upstream) acquire(ctx context.Context) (*Live, error) {
+// followed by one release. anywhere: any session will do, not only the first.
+func (u *Upstream) acquire(ctx context.Context, anywhere bool) (*Live, error) {
 	for {
-		live, wait, err := u.take(ctx)
+		live, wait, err := u.take(ctx, anywhere)
 		if err != nil || live != nil {
 			return live, err
 		}
@@ -83,62 +114,47 @@ func (u *Upstream) acquire(ctx context.Context) (*Live, error) {
 }
 
 // take returns the session if there is one, or the attempt to wait for.
-func (u *Upstream) take(ctx context.Context) (*Live, *attempt, error) {
+func (u *Upstream) take(ctx context.Context, anywhere bool) (*Live, *attempt, error) {
 	u.mu.Lock()
 	defer u.unlock()
 	u.noticeLocked()
-	now := time.Now()
 	switch u.state {
 	case Ready:
-		u.live.inFlight++
-		u.lastUsed = now
-		return u.live, nil, nil
+		l := u.live
+		if anywhere && u.max > 1 {
+			l = u.chooseLocked(ctx, time.Now())
+		}
+		l.inFlight++ // which is use until release notes the time
+		return l, nil, nil
 	case Connecting:
 		return nil, u.attempt, nil
 	case Shutdown:
 		return nil, nil, u.lost
-	case TransientFailure:
-		if now.Before(u.retryAt) {
-			return nil, nil, &ConnectError{RetryAfter: u.retryAt.Sub(now), Err: u.failure.Err}
+	case TransientFailure, Idle, NeedsAuthorization:
+	}
+	a, err := u.attemptLocked(ctx, time.Now())
+	return nil, a, err
+}
+
+// attemptLocked begins an attempt to connect, if one is due.
+func (u *Upstream) attemptLocked(ctx context.Context, now time.Time) (*attempt, error) {
+	if u.state == TransientFailure {
+		if wait := u.retryAt.Sub(now); wait > 0 && !u.server.circuit.overrules(u.failure.Time) {
+			return nil, &ConnectError{RetryAfter: wait, Err: u.failure.Err}
 		}
-	case Idle, NeedsAuthorization:
+	}
+	trial, wait, ok := u.server.circuit.admit(now, &u.pool.opts)
+	if !ok {
+		return nil, u.refusalLocked(wait)
 	}
 	// The attempt keeps the values of the call that begins it, so that the
 	// handshake shows in that call's trace, but not its end.
 	bounded, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	u.attempt = &attempt{cancel: cancel, done: make(chan struct{})}
+	u.attempt = &attempt{cancel: cancel, done: make(chan struct{}), trial: trial}
 	u.setLocked(Connecting, nil)
 	u.pool.background.Add(1)
 	go u.connect(bounded, u.attempt)
-	return nil, u.attempt, nil
-}
-
-// noticeLocked notices that the session has ended by itself. A session that
-// had answered a call may be opened anew at once; one that had not counts as a
-// failed attempt, so that a server which dies at once is not started in a loop.
-func (u *Upstream) noticeLocked() {
-	if u.state != Ready {
-		return
-	}
-	select {
-	case <-u.live.Done():
-	default:
-		return
-	}
-	live, err := u.live, u.live.Err()
-	u.live = nil
-	u.leaveLocked(live)
-	switch {
-	case u.pinnedTo(live.Session):
-		u.failure = &Failure{Time: time.Now(), Err: err}
-		u.endLocked(&StateLostError{Err: err}, err)
-	case live.answered:
-		u.failures = 0
-		u.failure = &Failure{Time: time.Now(), Err: err}
-		u.setLocked(Idle, err)
-	default:
-		u.failLocked(err)
-	}
+	return u.attempt, nil
 }
 
 // pinnedTo reports whether there is state behind the session that only its
@@ -147,20 +163,25 @@ func (u *Upstream) pinnedTo(s *mcp.Session) bool {
 	return u.key.Session != "" && (s.Info().Era == mcp.EraLegacy || u.server.Stateful)
 }
 
-// release ends the use of an acquired session. answered: the server has
-// answered.
-func (u *Upstream) release(l *Live, answered bool) {
+// release ends the use of an acquired session. The delivery is that of what was
+// sent on it.
+func (u *Upstream) release(l *Live, d transport.Delivery) {
 	u.mu.Lock()
 	defer u.unlock()
-	l.inFlight--
-	u.lastUsed = time.Now()
-	if answered {
+	now := time.Now()
+	u.lastUsed, l.lastUsed = now, now
+	switch d {
+	case transport.Answered:
+		l.health.unanswered = false
 		u.answeredLocked(l)
+	case transport.Unknown:
+		l.health.unanswered = true
+	case transport.NotSent:
 	}
-	if l.over && l.inFlight == 0 {
+	u.noticeLocked() // with this call still in flight: it may be to blame
+	if l.inFlight--; l.over && l.inFlight == 0 {
 		u.closeLocked(l)
 	}
-	u.noticeLocked()
 }
 
 // answered notes that the server answers on that session.
@@ -171,7 +192,10 @@ func (u *Upstream) answered(l *Live) {
 }
 
 func (u *Upstream) answeredLocked(l *Live) {
-	l.answered = true
+	if !l.answered {
+		l.answered = true
+		u.server.circuit.succeed(time.Now())
+	}
 	if l == u.live {
 		u.failures = 0
 	}
@@ -200,19 +224,25 @@ func (u *Upstream) changeLocked(in *interest, change func() bool) (version int64
 
 // setLocked is the only place where the state changes.
 func (u *Upstream) setLocked(to State, err error) {
-	c := Change{Key: u.key, From: u.state, To: to, Err: err, Generation: u.generation}
+	c := Change{Key: u.key, From: u.state, To: to, Err: err, Generation: u.firstLocked()}
 	u.state = to
 	u.hub.emit(Event{Time: time.Now(), Change: &c})
 	u.pool.opts.OnChange(c)
 	u.changes = append(u.changes, c)
 }
 
+// changedLocked tells of a change that leaves the upstream ready: err is why.
+func (u *Upstream) changedLocked(err error) { u.setLocked(Ready, err) }
+
 // unlock releases mu and logs what has changed under it: a log may block.
 func (u *Upstream) unlock() {
-	changes := u.changes
-	u.changes = nil
+	changes, opened := u.changes, u.opened
+	u.changes, u.opened = nil, false
 	u.mu.Unlock()
 	log := u.pool.opts.Logger
+	if opened {
+		log.Warn("server failed too often, it is tried on trial only", "server", u.server.Name)
+	}
 	for _, c := range changes {
 		switch {
 		case c.To == NeedsAuthorization: // the error may hold a URL that is for the caller alone

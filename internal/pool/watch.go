@@ -56,11 +56,11 @@ func (u *Upstream) Watch(ctx context.Context, uris []string) (*Watcher, error) {
 
 // watch adds a watcher to an interest, connecting if need be.
 func (u *Upstream) watch(ctx context.Context, in *interest) (*Watcher, error) {
-	live, err := u.acquire(ctx)
+	live, err := u.acquire(ctx, false)
 	if err != nil {
 		return nil, u.wrap(err, transport.NotSent, 1)
 	}
-	defer u.release(live, false)
+	defer u.release(live, transport.NotSent)
 	w := &Watcher{events: queue.New[Event](queue.DefaultItems, queue.DefaultBytes)}
 	w.leave = sync.OnceFunc(func() { u.unwatch(in, w) })
 	version, err := u.admit(in, w)
