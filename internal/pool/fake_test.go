@@ -58,8 +58,8 @@ type fakeDialer struct {
 	mu sync.Mutex
 	// down is what dialling fails with; nil: it does not.
 	down error
-	// last is the transport that was opened last.
-	last *fakeTransport
+	// dialled are the transports that were opened, in that order.
+	dialled []*fakeTransport
 	// asked are the requests on what the server tells, as "method: detail".
 	asked []string
 	// sent are the other messages.
@@ -73,12 +73,19 @@ const everything = `{"logging":{},"tools":{"listChanged":true},"prompts":{"listC
 func (d *fakeDialer) transport() *fakeTransport {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.last
+	return d.dialled[len(d.dialled)-1]
+}
+
+// transports returns all that were opened.
+func (d *fakeDialer) transports() []*fakeTransport {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.dialled)
 }
 
 // tell sends a notification on the transport that was opened last.
 func (d *fakeDialer) tell(method, params string) {
-	d.transport().receive(jsonrpc.Message{Method: method, Params: []byte(params)}, 0)
+	d.transport().tell(method, params)
 }
 
 // ask sends a request on the transport that was opened last.
@@ -139,7 +146,7 @@ func (d *fakeDialer) Dial(ctx context.Context, receive transport.Receiver) (tran
 	}
 	d.open.Add(1)
 	f := &fakeTransport{dialer: d, receive: receive, done: make(chan struct{}), closed: make(chan struct{})}
-	d.last = f
+	d.dialled = append(d.dialled, f)
 	return f, nil
 }
 
@@ -150,6 +157,11 @@ type fakeTransport struct {
 	closed  chan struct{}
 	once    sync.Once
 	err     error
+}
+
+// tell sends a notification.
+func (f *fakeTransport) tell(method, params string) {
+	f.receive(jsonrpc.Message{Method: method, Params: []byte(params)}, 0)
 }
 
 // die ends the transport as a crash does.
@@ -284,9 +296,11 @@ func ping(ctx context.Context, target pool.Target) (pool.Outcome, error) {
 // callTool makes one call that must not be repeated.
 func callTool(ctx context.Context, target pool.Target) (pool.Outcome, error) {
 	return target.Do(ctx, false, func(ctx context.Context, s *pool.Live) error {
-		_, err := s.Call(ctx, mcp.CallTool("x", nil))
+		_, err := s.Call(ctx, toolX())
 		return err
 	})
 }
+
+func toolX() *mcp.Call { return mcp.CallTool("x", nil) }
 
 var errRefused = &transport.Error{Kind: transport.KindUnreachable, Err: errors.New("refused")}
