@@ -14,11 +14,20 @@ func addStateTools(server *mcpsdk.Server, state *state) {
 	mcpsdk.AddTool(server, &mcpsdk.Tool{Name: "touch", Description: "announces a resource update"}, touch(server))
 }
 
+type nonceInput struct {
+	Nonce string `json:"nonce,omitempty"`
+}
+
 // countCalls returns a tool whose text is how often it was called in this
-// session. Calls without a session, as over stateless HTTP, are counted together.
-func countCalls(state *state) mcpsdk.ToolHandlerFor[struct{}, any] {
-	return func(_ context.Context, request *mcpsdk.CallToolRequest, _ struct{}) (*mcpsdk.CallToolResult, any, error) {
-		return text(strconv.Itoa(state.count(request.Session.ID()))), nil, nil
+// session, after the nonce and a space if it was given one. Calls without a
+// session, as over stateless HTTP, are counted together.
+func countCalls(state *state) mcpsdk.ToolHandlerFor[nonceInput, any] {
+	return func(_ context.Context, request *mcpsdk.CallToolRequest, in nonceInput) (*mcpsdk.CallToolResult, any, error) {
+		count := strconv.Itoa(state.count(request.Session.ID()))
+		if in.Nonce != "" {
+			count = in.Nonce + " " + count
+		}
+		return text(count), nil, nil
 	}
 }
 
