@@ -112,6 +112,13 @@ type Connect struct {
 	Timeout      time.Duration // one connect as a whole, shared by all who wait for it
 	ProbeTimeout time.Duration // the part that finds out which protocol the server speaks
 	Backoff      Backoff
+	Breaker      Breaker
+}
+
+// Breaker says when a server is given up for the time being.
+type Breaker struct {
+	Failures int           // in a row
+	Window   time.Duration // after which they are forgotten
 }
 
 // Backoff spaces the attempts to connect again: a random wait of up to

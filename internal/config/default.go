@@ -36,6 +36,7 @@ func Default() *Config {
 		Connect: Connect{
 			Timeout: 30 * time.Second, ProbeTimeout: 10 * time.Second,
 			Backoff: Backoff{Base: 500 * time.Millisecond, Multiplier: 2, Max: time.Minute},
+			Breaker: Breaker{Failures: 5, Window: time.Minute},
 		},
 		Idle:     Idle{HTTP: 10 * time.Minute, Stdio: 30 * time.Minute},
 		Sessions: Sessions{Max: 2000, IdleTimeout: 10 * time.Minute},
@@ -51,5 +52,8 @@ func Default() *Config {
 // DefaultServer returns the settings of a server that only says how to reach
 // it. Its zero values stand for the settings of the whole bridge.
 func DefaultServer() Server {
-	return Server{Protocol: ProtocolAuto, TraceContext: true, OAuth: ServerOAuth{Grant: GrantAuto}}
+	return Server{
+		Protocol: ProtocolAuto, TraceContext: true, OAuth: ServerOAuth{Grant: GrantAuto},
+		MaxUpstreams: 1, HealthInterval: 30 * time.Second,
+	}
 }

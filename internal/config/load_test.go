@@ -156,6 +156,7 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 		Connect: Connect{
 			Timeout: 20 * time.Second, ProbeTimeout: 4 * time.Second,
 			Backoff: Backoff{Base: 100 * time.Millisecond, Multiplier: 1.5, Max: 10 * time.Second},
+			Breaker: Breaker{Failures: 3, Window: 2 * time.Minute},
 		},
 		Idle:     Idle{HTTP: time.Minute, Stdio: 2 * time.Minute},
 		Sessions: Sessions{Max: 10, IdleTimeout: 3 * time.Minute},
@@ -179,17 +180,19 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 				Type: TypeStdio, Command: "npx", Args: Args{"-y", "@modelcontextprotocol/server-filesystem", "/srv/files"},
 				Protocol: ProtocolAuto, Timeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
 				MaxMessageBytes: 2 * mib, TraceContext: true, OAuth: ServerOAuth{Grant: GrantAuto},
+				MaxUpstreams: 1, HealthInterval: 30 * time.Second,
 			},
 			"memory": {
 				Type: TypeStdio, Command: "npx", Args: Args{"-y", "@modelcontextprotocol/server-memory"},
 				Env:      map[string]Secret{"MEMORY_FILE_PATH": NewSecret("/srv/memory.json"), "EXTRA": NewSecret("1")},
 				Protocol: ProtocolAuto, Stateful: true, Timeout: 7 * time.Second, IdleTimeout: 2 * time.Minute,
 				MaxMessageBytes: mib, RepeatableTools: []string{"read_graph"}, TraceContext: true, OAuth: ServerOAuth{Grant: GrantAuto},
+				MaxUpstreams: 1, HealthInterval: 30 * time.Second,
 			},
 			"my.server": {
 				Type: TypeHTTP, URL: NewSecret("https://own.example.com/mcp"),
 				Protocol: "2025-06-18", Shared: true, Timeout: 5 * time.Second, IdleTimeout: 9 * time.Second,
-				MaxMessageBytes: 2 * mib, Baggage: true,
+				MaxMessageBytes: 2 * mib, Baggage: true, MaxUpstreams: 4, WarmUpstreams: 1, MaxSessionAge: time.Hour,
 				Allow:      []string{"preshared:billing", "claim:groups=finance"},
 				AllowTools: []string{"get_*", "delete_* for claim:groups=admins"}, DenyTools: []string{"get_secret"},
 				OAuth: ServerOAuth{
@@ -200,6 +203,7 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 			"tenants": {
 				Type: TypeHTTP, URL: NewSecret("https://tenants.example.com/mcp"), ForwardHeaders: map[string]string{"x-tenant": "X-Tenant"},
 				Protocol: ProtocolAuto, Timeout: 5 * time.Second, IdleTimeout: time.Minute, MaxMessageBytes: 2 * mib, TraceContext: true,
+				MaxUpstreams: 1, HealthInterval: 30 * time.Second,
 				OAuth: ServerOAuth{Grant: GrantAuto, ClientID: "bridge", RedirectURI: "https://app.example.com/back"},
 			},
 		},

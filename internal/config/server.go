@@ -29,6 +29,10 @@ type Server struct {
 	Shared          bool          // principals may share one upstream
 	Timeout         time.Duration // of a call without a deadline; 0 is Calls.DefaultTimeout
 	IdleTimeout     time.Duration // 0 is Idle.Stdio or Idle.HTTP
+	MaxUpstreams    int           // connections that calls on its name share; 0 is 1
+	WarmUpstreams   int           // how many of them are kept free
+	MaxSessionAge   time.Duration // after which a shared connection is replaced; 0 is never
+	HealthInterval  time.Duration // of silence, before a connection is probed; 0 is never
 	MaxMessageBytes int64         // 0 is Limits.MessageBytes
 	RepeatableTools []string      // tools whose calls may be sent twice
 	Allow           []string      // who may use it; none means everybody

@@ -130,6 +130,8 @@ servers:
   d: {command: x, timeout: 5}
   e: {command: x, timeout: 1ms, protocol: 2026-07-28, command: y}
   f: {command: x, enabled: maybe}
+  g: {command: x, stateful: true, max_upstreams: 2, warm_upstreams: -1, health_interval: -1s}
+  h: {command: x, warm_upstreams: 1}
 `)
 	got := loadProblems(t, []string{"--config", path, "--mcp-config", one, "--mcp-config", two}, nil, dir)
 	wantLines(t, got, []string{
@@ -144,6 +146,10 @@ servers:
 		`c.yaml:6: servers.d.timeout: "5" has no unit; write "5s"`,
 		`c.yaml:7: servers.e.command: is written on line 7 already; keep one`,
 		`c.yaml:8: servers.f.disabled: "maybe" is neither true nor false`,
+		`c.yaml:9: servers.g.max_upstreams: calls on the name of a stateful server are refused, so they share no connections; remove one of the two`,
+		`c.yaml:9: servers.g.warm_upstreams: -1 is too small; write 0 or more`,
+		`c.yaml:9: servers.g.health_interval: -1s is too small; write 0s or more`,
+		`c.yaml:10: servers.h.warm_upstreams: is not below max_upstreams; raise that, so that there can be spare ones`,
 		`c.yaml:7: servers.e.protocol: "2026-07-28" is none of auto, modern, 2025-11-25, 2025-06-18, 2025-03-26, 2024-11-05`,
 	})
 }

@@ -124,6 +124,11 @@ func sessionSettings(c *Config) []setting {
 			help: "What that wait grows by with each attempt."},
 		{key: "connect.backoff.max", value: duration(&c.Connect.Backoff.Max, time.Millisecond),
 			help: "What it never grows beyond."},
+		{key: "connect.breaker.failures", value: count(&c.Connect.Breaker.Failures),
+			help: "Failures in a row, over all connections to a server, after which callers are refused at once " +
+				"and the server is tried by the bridge alone."},
+		{key: "connect.breaker.window", value: duration(&c.Connect.Breaker.Window, time.Millisecond),
+			help: "Time after which failures are forgotten."},
 		{key: "idle.http", value: duration(&c.Idle.HTTP, time.Millisecond),
 			help: "Time an unused shared connection to a remote server stays open."},
 		{key: "idle.stdio", value: duration(&c.Idle.Stdio, time.Millisecond),
@@ -183,6 +188,16 @@ func serverSettings(s *Server) []setting {
 			help: "Deadline of a call whose caller sets none; 0s is `calls.default_timeout`."},
 		{key: "idle_timeout", value: duration(&s.IdleTimeout, 0),
 			help: "Time an unused shared connection or child stays; 0s is `idle.http` or `idle.stdio`."},
+		{key: "max_upstreams", value: countOrNone(&s.MaxUpstreams),
+			help: "Connections or children that a caller's calls on `servers/{server}` share: more than 1 for a server " +
+				"that does one thing at a time. Further ones are opened when all are busy. 0 is 1."},
+		{key: "warm_upstreams", value: countOrNone(&s.WarmUpstreams),
+			help: "How many of these are kept free, for calls to come, while the server is in use."},
+		{key: "max_session_age", value: duration(&s.MaxSessionAge, 0),
+			help: "Time after which a shared connection is replaced; calls in flight finish. 0s is never."},
+		{key: "health_interval", value: duration(&s.HealthInterval, 0),
+			help: "Time without a call after which a connection that is relied on is probed with a ping. " +
+				"One that fails twice is replaced. 0s is never."},
 		{key: "max_message_bytes", value: size(&s.MaxMessageBytes, 0),
 			help: "Largest message from it; 0 is `limits.message_bytes`, which is also the most."},
 		{key: "repeatable_tools", sep: listSep, value: names(&s.RepeatableTools),

@@ -39,6 +39,12 @@ func (c *Config) checkServer(name string) Problems {
 		add("shared", "a stateful server cannot be shared: callers would see each other's state; remove one of the two")
 	}
 	c.checkAccess(s, add)
+	if s.Stateful && s.MaxUpstreams > 1 {
+		add("max_upstreams", "calls on the name of a stateful server are refused, so they share no connections; remove one of the two")
+	}
+	if s.WarmUpstreams > 0 && s.WarmUpstreams >= s.MaxUpstreams {
+		add("warm_upstreams", "is not below max_upstreams; raise that, so that there can be spare ones")
+	}
 	switch s.Type {
 	case "":
 		add("", s.typeless())

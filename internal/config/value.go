@@ -87,7 +87,12 @@ func address(dst *Addr, usual Addr, unix bool) value {
 }
 
 // count is a whole number of things, at least one.
-func count(dst *int) value {
+func count(dst *int) value { return countFrom(dst, 1) }
+
+// countOrNone is a whole number of things, or none.
+func countOrNone(dst *int) value { return countFrom(dst, 0) }
+
+func countFrom(dst *int, least int) value {
 	parse := func(text string) (int, error) {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
@@ -95,7 +100,7 @@ func count(dst *int) value {
 		}
 		return int(n), nil
 	}
-	return single[int]{dst, parse, strconv.Itoa, atLeast(1, strconv.Itoa)}
+	return single[int]{dst, parse, strconv.Itoa, atLeast(least, strconv.Itoa)}
 }
 
 func factor(dst *float64, least float64) value {
