@@ -89,7 +89,7 @@ func (b *bridge) build(ctx context.Context) (err error) {
 		return err
 	}
 	b.health = newHealthState(b.upstreams.servers, b.callers.access)
-	b.pool = pool.New(b.upstreams.servers, poolOptions(cfg, log, b.health.onChange))
+	b.pool = pool.New(b.upstreams.servers, poolOptions(cfg, log, b.telemetry, b.health.onChange))
 	options := serviceOptions(cfg, log, b.upstreams, b.callers)
 	if options.Groups, err = configuredGroups(cfg); err != nil {
 		return err

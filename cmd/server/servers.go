@@ -150,7 +150,7 @@ func say(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n")) // the other end may have gone
 }
 
-func poolOptions(cfg *config.Config, log *slog.Logger, onChange func(pool.Change)) pool.Options {
+func poolOptions(cfg *config.Config, log *slog.Logger, t *telemetry.Telemetry, onChange func(pool.Change)) pool.Options {
 	perPrincipal := 0
 	if cfg.Auth.Enabled() {
 		perPrincipal = cfg.Principal.Sessions
@@ -161,11 +161,13 @@ func poolOptions(cfg *config.Config, log *slog.Logger, onChange func(pool.Change
 		Backoff: pool.Backoff{
 			Base: cfg.Connect.Backoff.Base, Multiplier: cfg.Connect.Backoff.Multiplier, Max: cfg.Connect.Backoff.Max,
 		},
-		MaxSessions: cfg.Sessions.Max,
-		MaxChildren: cfg.Children.Max,
-		SessionIdle: cfg.Sessions.IdleTimeout,
-		OnChange:    onChange,
-		Logger:      log,
+		Breaker:       pool.Breaker{Failures: cfg.Connect.Breaker.Failures, Window: cfg.Connect.Breaker.Window},
+		MaxSessions:   cfg.Sessions.Max,
+		MaxChildren:   cfg.Children.Max,
+		SessionIdle:   cfg.Sessions.IdleTimeout,
+		OnChange:      onChange,
+		MeterProvider: t.MeterProvider,
+		Logger:        log,
 	}
 }
 

@@ -85,6 +85,9 @@ func (u *upstreams) server(name string, s config.Server) (*pool.Server, error) {
 		IdleTimeout: s.IdleTimeout,
 		CallTimeout: s.Timeout,
 		Repeatable:  s.RepeatableTools,
+
+		MaxUpstreams: s.MaxUpstreams, WarmUpstreams: s.WarmUpstreams,
+		MaxSessionAge: s.MaxSessionAge, HealthInterval: s.HealthInterval,
 	}
 	if isPersonal(s) {
 		own := personalClients{client: client, dialer: func(principal string) (transport.Dialer, error) {
