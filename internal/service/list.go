@@ -44,6 +44,9 @@ func (s *Service) list(ctx context.Context, l mcp.List, req listRequest, resp pr
 	if err != nil {
 		return nil, err
 	}
+	if generation != 0 {
+		ctx = pool.OnGeneration(ctx, generation)
+	}
 	var next *string
 	out, err := s.do(ctx, call{target: req.GetTarget()}, func(ctx context.Context, live *pool.Live) error {
 		if generation != 0 && generation != live.Generation {

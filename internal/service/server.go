@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 
@@ -149,6 +150,10 @@ func failureOf(f *pool.Failure) *mcpbridgev1.Failure {
 	if f == nil || f.Err == nil {
 		return nil
 	}
-	v := judge(&pool.ConnectError{Err: f.Err})
+	err := f.Err
+	if !errors.As(err, new(*pool.ConnectError)) {
+		err = &pool.ConnectError{Err: err}
+	}
+	v := judge(err)
 	return &mcpbridgev1.Failure{Time: timestamppb.New(f.Time), Reason: v.reasonName(), Message: v.message}
 }

@@ -252,7 +252,13 @@ func poolError(err error) (verdict, bool) {
 	var stateful *pool.StatefulError
 	var lost *pool.StateLostError
 	var quota *pool.QuotaError
+	var connect *pool.ConnectError
 	switch {
+	case errors.As(err, &connect) && connect.CircuitOpen:
+		return verdict{
+			code: codes.Unavailable, reason: mcpbridgev1.Reason_REASON_CIRCUIT_OPEN,
+			message: "the server has failed too often lately; the bridge tries it again by itself",
+		}, true
 	case errors.As(err, &missing):
 		v := verdict{code: codes.NotFound, reason: mcpbridgev1.Reason_REASON_SESSION_NOT_FOUND, message: missing.Error()}
 		if missing.Kind == "server" {

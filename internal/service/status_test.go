@@ -38,6 +38,7 @@ func TestStatus(t *testing.T) {
 		"connection lost":               {err: sent(transport.KindLost, transport.Unknown), tool: "Unknown OUTCOME_UNKNOWN unknown", read: "Unavailable SESSION_LOST unknown"},
 		"session lost":                  {err: sent(transport.KindSessionLost, transport.NotSent), tool: "Unavailable SESSION_LOST not_sent", read: "Unavailable SESSION_LOST not_sent"},
 		"unreachable":                   {err: &pool.ConnectError{RetryAfter: time.Second, Err: sent(transport.KindUnreachable, transport.NotSent)}, tool: "Unavailable UPSTREAM_UNREACHABLE not_sent", read: "Unavailable UPSTREAM_UNREACHABLE not_sent"},
+		"circuit open":                  {err: &pool.ConnectError{RetryAfter: time.Second, CircuitOpen: true, Err: sent(transport.KindExited, transport.NotSent)}, tool: "Unavailable CIRCUIT_OPEN not_sent", read: "Unavailable CIRCUIT_OPEN not_sent"},
 		"TLS identity":                  {err: sent(transport.KindIdentity, transport.NotSent), tool: "FailedPrecondition UPSTREAM_IDENTITY not_sent", read: "FailedPrecondition UPSTREAM_IDENTITY not_sent"},
 		"guarded address":               {err: sent(transport.KindForbidden, transport.NotSent), tool: "PermissionDenied DESTINATION_FORBIDDEN not_sent", read: "PermissionDenied DESTINATION_FORBIDDEN not_sent"},
 		"redirect":                      {err: sent(transport.KindRedirect, transport.Answered), tool: "FailedPrecondition REDIRECT_REFUSED answered", read: "FailedPrecondition REDIRECT_REFUSED answered"},
@@ -91,7 +92,7 @@ func TestStatus(t *testing.T) {
 				if tool && st.Code() == codes.Unavailable && info.GetMetadata()["delivery"] != "not_sent" {
 					t.Error("UNAVAILABLE of a tool call that may have run")
 				}
-				if st.Code() == codes.Unavailable && strings.Contains(want, "UNREACHABLE") && retryOf(st) == 0 {
+				if st.Code() == codes.Unavailable && (strings.Contains(want, "UNREACHABLE") || strings.Contains(want, "CIRCUIT")) && retryOf(st) == 0 {
 					t.Error("no RetryInfo")
 				}
 				if again := statusOf(st.Err()); again != st && again.Code() != st.Code() {
