@@ -23,7 +23,7 @@ const everythingScript = "node_modules/@modelcontextprotocol/server-everything/d
 // the TypeScript SDK v1, over stdio.
 func EverythingCommand(t testing.TB) Command {
 	t.Helper()
-	path, packages := node(t)
+	path, packages := Node(t)
 	return Command{Path: path, Args: []string{filepath.Join(packages, everythingScript), "stdio"}}
 }
 
@@ -45,7 +45,7 @@ func EverythingSSE(t testing.TB) (url string) {
 // SDK v2, over stdio.
 func V2Command(t testing.TB) Command {
 	t.Helper()
-	path, packages := node(t)
+	path, packages := Node(t)
 	return Command{Path: path, Args: []string{filepath.Join(packages, "v2-demo.mjs"), "stdio"}}
 }
 
@@ -75,7 +75,7 @@ func WebSocket(t testing.TB, command Command) (url string) {
 // test ends and returns its URL, without a path.
 func serveNode(t testing.TB, env []string, script string, args ...string) (url string) {
 	t.Helper()
-	path, packages := node(t)
+	path, packages := Node(t)
 	args = append([]string{"--import", filepath.Join(packages, "loopback.mjs"), filepath.Join(packages, script)}, args...)
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), path, args...) // cleanup ends it
 	command.Env = env

@@ -17,10 +17,10 @@ import (
 // installTime bounds one npm ci, which takes some ten seconds.
 const installTime = 3 * time.Minute
 
-// node returns the path of Node and the directory test/npm, with its packages
+// Node returns the path of Node and the directory test/npm, with its packages
 // installed. Without Node or without the packages and a way to get them it skips
 // the test, but on CI, where nothing may be skipped unseen, it fails it.
-func node(t testing.TB) (path, packages string) {
+func Node(t testing.TB) (path, packages string) {
 	t.Helper()
 	path, err := exec.LookPath("node")
 	if err != nil {
