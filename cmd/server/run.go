@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/mcpbridge/mcpbridge/internal/config"
 	"github.com/mcpbridge/mcpbridge/internal/demo"
@@ -52,8 +55,16 @@ func check(args []string) error {
 	for _, w := range cfg.Warnings {
 		fmt.Println("warning:", w) //nolint:forbidigo // what was asked for
 	}
-	fmt.Printf("the configuration is good: %d servers\n", len(cfg.Servers)) //nolint:forbidigo // what was asked for
+	fmt.Println("the configuration is good:", served(cfg)) //nolint:forbidigo // what was asked for
 	return nil
+}
+
+// served says which servers a bridge with this configuration has.
+func served(cfg *config.Config) string {
+	if len(cfg.Servers) == 0 {
+		return "it names no servers, so the built-in demo server is served"
+	}
+	return "servers are " + strings.Join(slices.Sorted(maps.Keys(cfg.Servers)), ", ")
 }
 
 // version is that of the module, or of the commit for a build from a checkout.
