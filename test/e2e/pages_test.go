@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,28 +11,51 @@ import (
 	"github.com/mcpbridge/mcpbridge/test/peers"
 )
 
-// TestPages runs what the pages tell their readers to type: the curl commands on
-// the demo server, and the program in the README.
+// pagesServers are the servers that the pages speak of, all of them the demo, with
+// the group of docs/groups.md.
+const pagesServers = `
+servers:
+  demo: &demo {command: %q, args: [demo]}
+  work: *demo
+  home: *demo
+  mine: *demo
+  one: *demo
+  two: *demo
+groups:
+  office: {members: [work, home]}
+`
+
+// asReader makes curl fail where the bridge refuses, and leave a stream without end.
+const asReader = `curl() {
+	local bound=30
+	[[ "$*" != */events ]] || bound=1
+	command curl --silent --show-error --fail-with-body --max-time $bound "$@" || (($? == 28 && bound == 1))
+}
+`
+
+// TestPages runs what the pages tell their readers to type: the curl commands, and
+// the program in the README.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	need(t, "bash", "curl")
-	b := start(t, setup{})
-	for page, least := range map[string]int{"README.md": 3, "docs/rest.md": 5} {
+	b := start(t, setup{config: fmt.Sprintf(pagesServers, binary(t))})
+	for page, least := range map[string]int{"README.md": 3, "docs/rest.md": 5, "docs/groups.md": 8, "docs/python-sdk.md": 7} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
-			count := 0
+			script, count := asReader, 0
 			for _, block := range blocks(t, page, "sh") {
-				commands := strings.Count("\n"+block, "\ncurl ")
-				if commands == 0 {
-					continue // TestQuickStart does what is said of grpcurl
+				// A block without curl is of another kind, such as grpcurl's, which
+				// TestQuickStart stands for.
+				if commands := strings.Count("\n"+block, "\ncurl "); commands > 0 {
+					script += block
+					count += commands
 				}
-				count += commands
-				here := strings.ReplaceAll(block, "http://127.0.0.1:8080", b.restURL)
-				output(t, nil, "bash", "-euc", `curl() { command curl --silent --show-error --fail-with-body "$@"; }`+"\n"+here)
 			}
 			if count < least {
 				t.Errorf("there are %d commands, want %d or more", count, least)
 			}
+			script = strings.ReplaceAll(script, "http://127.0.0.1:8080", b.restURL)
+			output(t, nil, "bash", "-euc", script)
 		})
 	}
 	t.Run("the program in the README", func(t *testing.T) {
