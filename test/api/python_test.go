@@ -70,7 +70,8 @@ var (
 func (c pythonChecker) names(t *testing.T, member, cell string) (rpcs []string) {
 	t.Helper()
 	for _, quoted := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
-		name, found := quoted[1], false
+		name := quoted[1]
+		var found bool
 		switch {
 		case pathForm.MatchString(name):
 			var rpc string
