@@ -38,14 +38,20 @@ func (e *evaluated) upTo(n int) {
 	}
 }
 
-func (e *evaluated) merge(f *evaluated) {
+// merge takes in f, which is not used any more, in as many steps as it returns.
+func (e *evaluated) merge(f *evaluated) (steps int) {
+	e.upTo(f.first)
+	if e.members == nil && e.some == nil {
+		e.members, e.some = f.members, f.some
+		return 0
+	}
 	for name := range f.members {
 		e.member(name)
 	}
 	for i := range f.some {
 		e.item(i)
 	}
-	e.upTo(f.first)
+	return len(f.members) + len(f.some)
 }
 
 func (r *run) array(n *arrayRules, items []*value, seen *evaluated) *Error {
@@ -137,10 +143,8 @@ func (r *run) object(n *objectRules, v *value, seen *evaluated) *Error {
 			}
 		}
 	}
-	for _, name := range v.names {
-		if err := r.member(n, name, v.members[name], seen); err != nil {
-			return under(name, err)
-		}
+	if err := r.members(n, v, seen); err != nil {
+		return err
 	}
 	for name, schema := range n.dependentSchemas {
 		if v.members[name] != nil {
@@ -161,6 +165,20 @@ func requires(v *value, names []string) *Error {
 	return nil
 }
 
+// members checks the members of an object one by one, if there is a keyword that
+// speaks of them.
+func (r *run) members(n *objectRules, v *value, seen *evaluated) *Error {
+	if n.propertyNames == nil && n.properties == nil && n.patterns == nil && n.additional == nil || !r.spend(len(v.names)) {
+		return nil
+	}
+	for _, name := range v.names {
+		if err := r.member(n, name, v.members[name], seen); err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
+}
+
 // member checks one member of an object.
 func (r *run) member(n *objectRules, name string, v *value, seen *evaluated) *Error {
 	if n.propertyNames != nil {
@@ -176,7 +194,7 @@ func (r *run) member(n *objectRules, name string, v *value, seen *evaluated) *Er
 		}
 	}
 	for _, p := range n.patterns {
-		if p.pattern == nil || !r.match(p.pattern, name) {
+		if !r.match(p.pattern, name) {
 			continue
 		}
 		known = true
@@ -184,7 +202,7 @@ func (r *run) member(n *objectRules, name string, v *value, seen *evaluated) *Er
 			return err
 		}
 	}
-	if !known && n.additional != nil && !n.unknowable() {
+	if !known && n.additional != nil && !n.unknowable {
 		known = true
 		if err := r.check(n.additional, v, nil); err != nil {
 			return err
@@ -196,20 +214,9 @@ func (r *run) member(n *objectRules, name string, v *value, seen *evaluated) *Er
 	return nil
 }
 
-// unknowable reports whether a pattern is beyond us, which may or may not speak
-// of a member.
-func (n *objectRules) unknowable() bool {
-	for _, p := range n.patterns {
-		if p.pattern == nil {
-			return true
-		}
-	}
-	return false
-}
-
 // unevaluated checks what nothing else has evaluated.
 func (r *run) unevaluated(n *node, v *value, seen *evaluated) *Error {
-	if n.unevaluatedProperties != nil && v.kind == kindObject {
+	if n.unevaluatedProperties != nil && v.kind == kindObject && r.spend(len(v.names)/4) {
 		for _, name := range v.names {
 			if seen.members[name] {
 				continue
@@ -220,7 +227,7 @@ func (r *run) unevaluated(n *node, v *value, seen *evaluated) *Error {
 			seen.member(name)
 		}
 	}
-	if n.unevaluatedItems != nil && v.kind == kindArray {
+	if n.unevaluatedItems != nil && v.kind == kindArray && r.spend((len(v.items)-seen.first)/4) {
 		for i := seen.first; i < len(v.items); i++ {
 			if seen.some[i] {
 				continue

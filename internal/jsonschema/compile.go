@@ -18,9 +18,9 @@ type compiler struct {
 	nodes     map[string]*node
 	resources []*resource
 	refs      []reference
-	// weight is that of all patterns, found the number of nodes that only a
-	// reference led to.
-	weight, found int
+	// weight is that of all patterns, pointers the length of all JSON pointers,
+	// found the number of nodes that only a reference led to.
+	weight, pointers, found int
 }
 
 // A reference waits for all nodes to be there.
@@ -62,6 +62,9 @@ func (c *compiler) compile(text []byte, pointer string, in *resource) (*node, er
 	}
 	if len(c.nodes) >= maxSchemaNodes {
 		return nil, fmt.Errorf("%w: the schema has more than %d parts", ErrUnchecked, maxSchemaNodes)
+	}
+	if c.pointers += len(pointer); c.pointers > maxPointerBytes {
+		return nil, fmt.Errorf("%w: the names in the schema are too long", ErrUnchecked)
 	}
 	n := &node{resource: in}
 	c.nodes[pointer] = n

@@ -17,11 +17,16 @@ var ErrUnchecked = errors.New("not checked against its schema")
 
 // The bounds of a schema and of one validation.
 const (
-	maxSchemaBytes   = 256 << 10
-	maxSchemaDepth   = 64
-	maxSchemaNodes   = 10_000
+	maxSchemaBytes = 256 << 10
+	maxSchemaDepth = 64
+	maxSchemaNodes = 10_000
+	// maxPointerBytes bounds the JSON pointers to all nodes, which repeat the names
+	// on the way to each.
+	maxPointerBytes  = 4 << 20
 	maxInstanceBytes = 4 << 20
 	maxInstanceDepth = 64
+	// maxInstanceValues bounds the values in a value, which take some 200 bytes each.
+	maxInstanceValues = 250_000
 	// maxDepth bounds the schemas inside one another while a value is checked,
 	// where a reference may lead back to itself.
 	maxDepth = 300
@@ -85,8 +90,13 @@ func (s *Schema) Validate(text []byte) error {
 	if err := rawjson.Check(text, maxInstanceDepth); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnchecked, err)
 	}
+	p := parser{left: maxInstanceValues}
+	v := p.parse(rawjson.Trim(text))
+	if p.left < 0 {
+		return fmt.Errorf("%w: the value has more than %d values in it", ErrUnchecked, maxInstanceValues)
+	}
 	r := run{fuel: maxFuel}
-	err := r.check(s.root, parse(rawjson.Trim(text)), nil)
+	err := r.check(s.root, v, nil)
 	switch {
 	case r.exhausted:
 		return fmt.Errorf("%w: the check takes too many steps", ErrUnchecked)

@@ -105,7 +105,8 @@ func TestBounds(t *testing.T) {
 	}
 	doubling += `},"$ref":"#/$defs/d60"}`
 	long := `"` + strings.Repeat("a", 3<<20) + `"`
-	many := `[` + strings.Repeat(`"x",`, 1<<20) + `"y"]`
+	many := `[` + strings.Repeat(`"x",`, 240_000) + `"y"]`
+	wide := object(200_000, "1")
 	for name, tt := range map[string]struct{ schema, value string }{
 		"a reference to itself": {`{"$ref":"#"}`, `1`},
 		"a circle":              {`{"anyOf":[{"$ref":"#/$defs/a"}],"$defs":{"a":{"not":{"$ref":"#"}}}}`, `1`},
@@ -115,6 +116,10 @@ func TestBounds(t *testing.T) {
 		"a costly pattern":      {`{"pattern":"(x+x+)+y(a|b|ab|aab){0,500}c"}`, long},
 		"many large values":     {`{"items":{"enum":[1]},"contains":{"allOf":[{"pattern":"x{900}"}]}}`, many},
 		"a large text":          {`{"type":"string"}`, `"` + strings.Repeat("a", maxInstanceBytes) + `"`},
+		"members, many times":   {`{"allOf":[` + strings.Repeat(`{"properties":{}},`, 9000) + `true]}`, wide},
+		"unknowable patterns":   {`{"allOf":[{"patternProperties":` + object(9000, "{}", "(?=x)") + `,"additionalProperties":false},false]}`, wide},
+		"evaluated, many times": {`{"unevaluatedProperties":false,"allOf":[` + strings.Repeat(`{"unevaluatedProperties":true},`, 4000) + `true]}`, wide},
+		"values in a value":     {`{"type":"array"}`, `[` + strings.Repeat(`{},`, maxInstanceValues) + `{}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,7 +130,7 @@ func TestBounds(t *testing.T) {
 			if !errors.Is(err, ErrUnchecked) && !errors.As(err, &wrong) {
 				t.Errorf("got %v", err)
 			}
-			if name != "many large values" && !errors.Is(err, ErrUnchecked) {
+			if name != "many large values" && name != "unknowable patterns" && !errors.Is(err, ErrUnchecked) {
 				t.Errorf("got %v, want ErrUnchecked", err)
 			}
 			if took := time.Since(began); took > 20*time.Second {
@@ -133,6 +138,37 @@ func TestBounds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Schemas that would take much more memory than their text are given up.
+func TestCompileBounds(t *testing.T) {
+	t.Parallel()
+	for name, schema := range map[string]string{
+		"long names on the way to many": `{"$defs":{"` + strings.Repeat("k", 100<<10) + `":{"properties":` + object(8000, "{}") + `}}}`,
+		"many parts":                    `{"properties":` + object(maxSchemaNodes, "{}") + `}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := Compile([]byte(schema), Options{}); !errors.Is(err, ErrUnchecked) {
+				t.Errorf("got %v, want ErrUnchecked", err)
+			}
+		})
+	}
+}
+
+// object returns an object with n members of that value, whose names begin with
+// prefix.
+func object(n int, value string, prefix ...string) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `"%s%x":%s`, strings.Join(prefix, ""), i, value)
+	}
+	b.WriteByte('}')
+	return b.String()
 }
 
 func FuzzValidate(f *testing.F) {

@@ -72,8 +72,11 @@ type arrayRules struct {
 }
 
 type objectRules struct {
-	properties                   map[string]*node
-	patterns                     []patternNode
+	properties map[string]*node
+	patterns   []patternNode
+	// unknowable: there is a pattern beyond us, which may or may not speak of a
+	// member.
+	unknowable                   bool
 	additional                   *node
 	propertyNames                *node
 	required                     []string

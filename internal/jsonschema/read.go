@@ -67,6 +67,10 @@ func (k *keywords) patternMap(keyword string, text []byte) error {
 		if err != nil {
 			return err
 		}
+		if p == nil {
+			k.n.unknowable = true
+			continue
+		}
 		k.n.patterns = append(k.n.patterns, patternNode{pattern: p, node: n})
 	}
 	return nil

@@ -166,7 +166,7 @@ func (r *run) references(n *node, v *value, seen *evaluated) *Error {
 		return nil
 	}
 	target := n.dynamicRef
-	if n.dynamicName != "" {
+	if n.dynamicName != "" && r.spend(len(r.scope)/8) {
 		for _, outer := range r.scope {
 			if anchored := outer.dynamic[n.dynamicName]; anchored != nil {
 				target = anchored
@@ -185,7 +185,7 @@ func (r *run) inPlace(n *node, v *value, seen *evaluated) *Error {
 	var own evaluated
 	err := r.check(n, v, &own)
 	if err == nil {
-		seen.merge(&own)
+		r.spend(seen.merge(&own))
 	}
 	return err
 }

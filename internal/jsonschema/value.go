@@ -60,8 +60,16 @@ type value struct {
 	members map[string]*value
 }
 
-// parse takes the text of a value apart. The text has been checked.
-func parse(text []byte) *value {
+// A parser takes values apart, up to a number of them: a value takes many times
+// the memory of its text.
+type parser struct{ left int }
+
+// parse takes the text of a value apart, which has been checked. Its result is
+// incomplete if fewer than none are left then.
+func (p *parser) parse(text []byte) *value {
+	if p.left--; p.left < 0 {
+		return &value{kind: kindNull}
+	}
 	switch text[0] {
 	case 'n':
 		return &value{kind: kindNull}
@@ -73,8 +81,8 @@ func parse(text []byte) *value {
 	case '[':
 		v := &value{kind: kindArray}
 		_ = rawjson.Array(text, func(item []byte) error {
-			v.items = append(v.items, parse(item))
-			return nil
+			v.items = append(v.items, p.parse(item))
+			return p.stop()
 		})
 		return v
 	case '{':
@@ -84,8 +92,8 @@ func parse(text []byte) *value {
 			if _, again := v.members[name]; !again {
 				v.names = append(v.names, name)
 			}
-			v.members[name] = parse(member)
-			return nil
+			v.members[name] = p.parse(member)
+			return p.stop()
 		})
 		return v
 	default:
@@ -95,6 +103,20 @@ func parse(text []byte) *value {
 		}
 		return v
 	}
+}
+
+// stop returns an error when no values are left.
+func (p *parser) stop() error {
+	if p.left < 0 {
+		return ErrUnchecked
+	}
+	return nil
+}
+
+// parse takes the text of a part of a schema apart, which is small.
+func parse(text []byte) *value {
+	p := parser{left: maxSchemaBytes}
+	return p.parse(text)
 }
 
 // is reports whether the value is of one of the kinds.
