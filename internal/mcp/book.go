@@ -164,11 +164,19 @@ func (b *book) setLocked(t *tool) {
 	}
 }
 
+// size is that of the texts of the server's.
 func (t *tool) size() int {
-	if t.output == nil {
-		return len(t.name)
+	n := len(t.name) + len(t.tasks)
+	if t.output != nil {
+		n += len(t.output.text)
 	}
-	return len(t.name) + len(t.output.text)
+	for _, p := range t.parameters {
+		n += len(p.name)
+		for _, name := range p.path {
+			n += len(name)
+		}
+	}
+	return n
 }
 
 // tool returns what is known of a tool, nil if there is nothing.

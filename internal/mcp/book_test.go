@@ -63,6 +63,21 @@ func TestInvalidTools(t *testing.T) {
 	}
 }
 
+// Of members that a page has twice the last counts.
+func TestInvalidToolsTwice(t *testing.T) {
+	t.Parallel()
+	const good = `{"name":"good"}`
+	server := answering(func(*transport.Request) (string, *jsonrpc.Error) {
+		return `{"tools":[` + good + `,` + good + `,` + good + `],"a":[],"tools":[` + badTool + `,` + good + `]}`, nil
+	})
+	server.peer = overHTTP()
+	s, _ := server.open(t, Options{})
+	const want = `{"a":[],"tools":[` + good + `]}`
+	if got, _, err := s.ListPage(t.Context(), ListTools(), nil, nil); err != nil || string(got.JSON) != want {
+		t.Errorf("got %v, %v; want %s", got, err, want)
+	}
+}
+
 // A call carries the headers that the tool asks for. If the server says that they
 // are wrong, the tools are listed anew.
 func TestHeaders(t *testing.T) {
@@ -244,9 +259,16 @@ func TestBook(t *testing.T) {
 	if b.tool("a") != nil || b.tool("b") == nil {
 		t.Errorf("book: %+v", b.tools)
 	}
-	b.add(readChapter([]byte(`{"tools":[{"name":"big","outputSchema":"` + strings.Repeat("x", maxBookBytes) + `"}]}`)))
-	if b.tool("big") != nil || b.bytes > maxBookBytes {
-		t.Error("the book has no bound")
+	large := strings.Repeat("x", maxBookBytes)
+	for _, what := range []string{
+		`"outputSchema":"` + large + `"`,
+		`"execution":{"taskSupport":"` + large + `"}`,
+		`"inputSchema":` + strings.Replace(annotated(`"A"`, `"string"`), "region", large, 1),
+	} {
+		b.add(readChapter([]byte(`{"tools":[{"name":"big",` + what + `}]}`)))
+		if b.tool("big") != nil || b.bytes > maxBookBytes {
+			t.Errorf("the book has no bound: %.30s", what)
+		}
 	}
 	if b.clear(); b.tool("b") != nil || b.bytes != 0 || b.filled.Load() || b.typed.Load() {
 		t.Errorf("book after clear: %+v", b.tools)

@@ -73,34 +73,44 @@ func (s *Session) warn(c *chapter) {
 
 // valid returns the page without its invalid tools. The others stay as they are.
 func (c *chapter) valid() []byte {
-	b := make([]byte, 0, len(c.page))
-	separate := func(open byte) {
-		if b[len(b)-1] != open {
-			b = append(b, ',')
-		}
-	}
-	b = append(b, '{')
+	const member = "tools"
+	tools := rawjson.Get(c.page, member) // of several the last counts, as it did for c.tools
+	b := append(make([]byte, 0, len(c.page)), '{')
 	_ = rawjson.Object(c.page, func(key, v []byte) error {
-		separate('{')
-		b = append(rawjson.AppendString(b, key), ':')
-		if string(key) != "tools" {
-			b = append(b, v...)
+		if string(key) == member && &v[0] != &tools[0] {
 			return nil
 		}
-		b = append(b, '[')
-		i := 0
-		err := rawjson.Array(v, func(item []byte) error {
-			if c.tools[i].invalid == nil {
-				separate('[')
-				b = append(b, item...)
-			}
-			i++
-			return nil
-		})
-		b = append(b, ']')
-		return err
+		b = append(rawjson.AppendString(separated(b), key), ':')
+		if string(key) == member {
+			b = c.appendValid(b, tools)
+		} else {
+			b = append(b, v...)
+		}
+		return nil
 	})
 	return append(b, '}')
+}
+
+// appendValid appends the array of the tools that are not invalid.
+func (c *chapter) appendValid(b, tools []byte) []byte {
+	b = append(b, '[')
+	i := 0
+	_ = rawjson.Array(tools, func(item []byte) error {
+		if c.tools[i].invalid == nil {
+			b = append(separated(b), item...)
+		}
+		i++
+		return nil
+	})
+	return append(b, ']')
+}
+
+// separated appends what has to stand before the next member or item.
+func separated(b []byte) []byte {
+	if last := b[len(b)-1]; last == '{' || last == '[' {
+		return b
+	}
+	return append(b, ',')
 }
 
 // learn lists the server's tools for the book.

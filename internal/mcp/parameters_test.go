@@ -151,6 +151,7 @@ func FuzzParameters(f *testing.F) {
 // as they were.
 func FuzzValid(f *testing.F) {
 	f.Add([]byte(`{"tools":[{"name":"a","inputSchema":` + annotated(`""`, `"string"`) + `}, {"name":"b" }],"nextCursor":"x"}`))
+	f.Add([]byte(`{"tools":[{},{},{}],"tools":[{"name":"a","inputSchema":` + annotated(`""`, `"string"`) + `}]}`))
 	f.Fuzz(func(t *testing.T, page []byte) {
 		if rawjson.Check(page, 64) != nil || rawjson.Trim(page)[0] != '{' {
 			return
