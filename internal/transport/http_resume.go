@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
@@ -96,6 +95,8 @@ func (c *httpCall) notResumed(ctx context.Context, refused *Error) error {
 	if refused.Kind == KindSessionLost {
 		e.Kind = KindSessionLost
 	}
-	e.Err = fmt.Errorf("resume event stream: %w", refused)
+	// That a GET was forbidden, or wants consent, is not why the call has failed:
+	// only the text goes along.
+	e.Err = errors.New("resume event stream: " + refused.Error())
 	return e
 }

@@ -244,3 +244,16 @@ func TestHTTPResumeIsLeft(t *testing.T) {
 		})
 	}
 }
+
+// Why a stream could not be had again is not why the call has failed, whose
+// request was taken: whoever asks the error is not told to do something about it
+// and to call again.
+func TestHTTPNotResumed(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("a person has to consent")
+	err := new(httpCall).notResumed(t.Context(), &Error{Kind: KindConsent, Delivery: Answered, Err: cause})
+	wantError(t, err, KindLost, Unknown)
+	if errors.Is(err, cause) || !strings.Contains(err.Error(), cause.Error()) {
+		t.Errorf("got %v", err)
+	}
+}
