@@ -284,6 +284,22 @@ func TestCacheScope(t *testing.T) {
 	}
 }
 
+// What one is told who sends headers of its own is not what others are told.
+func TestCacheApart(t *testing.T) {
+	t.Parallel()
+	server := cacheServer("public")
+	client := NewClient(server, Options{})
+	for _, c := range []*Client{client.Apart(server), client, client.Apart(server)} {
+		s, err := c.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page, _, err := s.ListPage(t.Context(), ListTools(), nil, nil); err != nil || page.Cached {
+			t.Errorf("got %+v, %v; want a page of its own", page, err)
+		}
+	}
+}
+
 func TestCacheOff(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

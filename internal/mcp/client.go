@@ -63,6 +63,26 @@ func (c *Client) WithDialer(d transport.Dialer) *Client {
 	return &other
 }
 
+// Apart is WithDialer for one who sends the server headers of its own. What it
+// is told may be true for it alone, whatever the server says, so others learn
+// nothing of it.
+func (c *Client) Apart(d transport.Dialer) *Client {
+	apart := c.WithDialer(d)
+	apart.knowledge = c.ofEra()
+	if apart.other != nil {
+		apart.other.knowledge = c.other.ofEra()
+	}
+	return apart
+}
+
+// ofEra returns a copy of what is known of the server's era and of the way to it.
+func (k *knowledge) ofEra() *knowledge {
+	other := new(knowledge)
+	other.legacyUntil.Store(k.legacyUntil.Load())
+	other.otherUntil.Store(k.otherUntil.Load())
+	return other
+}
+
 // Peer describes the server's end, as it is reached as far as is known.
 func (c *Client) Peer() transport.Peer {
 	if c.elsewhere() {

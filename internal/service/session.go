@@ -128,7 +128,7 @@ func (s *Service) personalClient(server *pool.Server, own Personal) (*mcp.Client
 	if err != nil {
 		return nil, &fieldError{Field: "credentials", Problem: err.Error()}
 	}
-	return server.Client.WithDialer(dialer), nil
+	return server.Client.Apart(dialer), nil
 }
 
 // duration checks an optional duration; absent is 0.
