@@ -86,6 +86,30 @@ func TestStepUpWithoutPerson(t *testing.T) {
 	}
 }
 
+// An authorization server may have moved its token endpoint by the time that a
+// token expires, or want another proof of who the client is.
+func TestExpiredTokenOfBefore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Options{})
+	i := newIssuer(t)
+	g := newGuarded(t, i)
+	rt := b.client(g, Credentials{Grant: ClientCredentials, ClientID: "id", ClientSecret: "s"}, "")
+	b.served(rt, g)
+	x := rt.(*roundTripper).access
+	text, err := json.Marshal(x.current.Load())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := parseToken(text)
+	old.Endpoint, old.Renew = i.URL+"/gone", time.Now().Add(-time.Minute)
+	x.current.Store(old)
+	b.served(rt, g)
+	b.served(rt, g)
+	if n := len(i.tokenForms()); n != 2 {
+		t.Errorf("%d token requests, want the first and one anew", n)
+	}
+}
+
 // A token that its server does not accept is not asked for again and again.
 func TestTokenThatIsNotAccepted(t *testing.T) {
 	t.Parallel()

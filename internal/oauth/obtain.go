@@ -133,7 +133,9 @@ func (a *Authorizer) current(c client) client {
 	return c
 }
 
-// extend replaces a token that has expired without asking the MCP server.
+// extend replaces a token that has expired without asking the MCP server. What it
+// knows of the authorization server may be out of date: if that refuses, the token
+// is forgotten, and all is found out anew.
 func (x *access) extend(ctx context.Context, used *token) error {
 	if used.Refresh != "" {
 		if done, err := x.refresh(ctx, used); done {
@@ -141,10 +143,16 @@ func (x *access) extend(ctx context.Context, used *token) error {
 		}
 		return nil
 	}
-	return x.regrant(ctx, tokenRequest{
+	err := x.regrant(ctx, tokenRequest{
 		issuer: used.Issuer, endpoint: used.Endpoint, resource: used.Resource,
 		client: x.a.current(used.Client), key: x.a.cfg.Credentials.Key, scopes: used.Scopes,
 	})
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		x.forget(ctx, used)
+		return nil
+	}
+	return err
 }
 
 // refresh trades the refresh token in. It is not done if the authorization server
