@@ -31,8 +31,9 @@ type access struct {
 
 // A renewal is one attempt to get a token, for everybody who waits for it.
 type renewal struct {
-	done chan struct{}
-	err  error
+	done  chan struct{}
+	token *token
+	err   error
 }
 
 // A stepUp counts how often more scopes were asked for, for the same reason.
@@ -82,6 +83,10 @@ func (x *access) forget(ctx context.Context, t *token) {
 // has expired is replaced first, if that takes nobody's consent.
 func (x *access) usable(ctx context.Context) (*token, error) {
 	t := x.current.Load()
+	if !x.speaksFor(ctx, t) {
+		x.forget(ctx, t)
+		return nil, nil
+	}
 	if t == nil || !t.expired() || t.Refresh == "" && x.a.cfg.Credentials.Grant == AuthorizationCode {
 		return t, nil
 	}
@@ -98,17 +103,37 @@ func (x *access) renew(ctx context.Context, used *token, c *challenge) (*token, 
 			return nil, err
 		}
 		if r == nil {
-			return x.current.Load(), nil
+			t := x.current.Load()
+			if x.speaksFor(ctx, t) {
+				return t, nil
+			}
+			if x.forget(ctx, t); c == nil {
+				return nil, nil
+			}
+			used = nil
+			continue
 		}
 		select {
 		case <-r.done:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		if mine || r.err != nil {
-			return x.current.Load(), r.err
+		if mine || r.err != nil && x.a.cfg.Credentials.Identity == nil {
+			return r.token, r.err
 		}
 	}
+}
+
+// speaksFor reports whether the token was issued for the ID token that comes with
+// the call that ctx is of: a caller may work for several persons. What is of no
+// call has no ID token, and goes with any.
+func (x *access) speaksFor(ctx context.Context, t *token) bool {
+	id := x.a.cfg.Credentials.Identity
+	if id == nil || t == nil {
+		return true
+	}
+	text, err := id.Token(ctx)
+	return err != nil || fingerprintOf(text) == t.Identity
 }
 
 // begin returns the renewal to wait for, nil if it has happened already. mine: it
@@ -127,7 +152,7 @@ func (x *access) begin(ctx context.Context, used *token, c *challenge) (r *renew
 		failure := x.traced(ctx, func(ctx context.Context) error { return x.obtain(ctx, used, c) })
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.renewal, r.err = nil, failure
+		x.renewal, r.token, r.err = nil, x.current.Load(), failure
 		close(r.done)
 	})
 	if err != nil {

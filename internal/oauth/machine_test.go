@@ -240,7 +240,7 @@ func TestEnterprise(t *testing.T) {
 	i := newIssuer(t)
 	g := newGuarded(t, i)
 	i.noRefresh = true
-	exchanges := make(chan url.Values, 2)
+	exchanges := make(chan url.Values, 4)
 	provider := newProvider(t, exchanges)
 	type who struct{}
 	rt := b.client(g, Credentials{
@@ -265,8 +265,16 @@ func TestEnterprise(t *testing.T) {
 	if grant.Get("assertion") != "assertion" || grant.Get("basic") != "id:secret" {
 		t.Errorf("grant %v", grant)
 	}
-	i.revoke()
+	// The same caller may work for others.
 	if _, _, err := post(context.WithValue(t.Context(), who{}, "mallory"), rt, g.endpoint()); err == nil || strings.Contains(err.Error(), "id token") {
 		t.Errorf("got %v", err)
+	}
+	for range 2 {
+		if status, _, err := post(context.WithValue(t.Context(), who{}, "alice"), rt, g.endpoint()); err != nil || status != http.StatusOK {
+			t.Errorf("status %d, %v", status, err)
+		}
+	}
+	if n := len(i.tokenForms()); n != 2 {
+		t.Errorf("%d tokens were issued, want one before mallory's call and one after", n)
 	}
 }

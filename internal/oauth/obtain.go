@@ -105,10 +105,15 @@ func (x *access) grant(ctx context.Context, r *resource, s *server, scopes []str
 func (x *access) regrant(ctx context.Context, req tokenRequest) error {
 	req.form = url.Values{"grant_type": {"client_credentials"}}
 	if x.a.cfg.Credentials.Grant == Enterprise {
-		assertion, err := x.assertion(ctx, req)
+		identity, err := x.a.cfg.Credentials.Identity.Token(ctx)
 		if err != nil {
 			return err
 		}
+		assertion, err := x.assertion(ctx, req, identity)
+		if err != nil {
+			return err
+		}
+		req.identity = fingerprintOf(identity)
 		req.form = url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
 	}
 	if len(req.scopes) > 0 {
@@ -160,7 +165,7 @@ func (x *access) extend(ctx context.Context, used *token) error {
 func (x *access) refresh(ctx context.Context, used *token) (done bool, err error) {
 	req := tokenRequest{
 		issuer: used.Issuer, endpoint: used.Endpoint, resource: used.Resource,
-		client: x.a.current(used.Client), key: x.a.cfg.Credentials.Key, scopes: used.Scopes,
+		client: x.a.current(used.Client), key: x.a.cfg.Credentials.Key, scopes: used.Scopes, identity: used.Identity,
 		form: url.Values{"grant_type": {"refresh_token"}, "refresh_token": {used.Refresh}},
 	}
 	t, err := req.fetch(ctx, x.a.fetcher)
@@ -202,12 +207,8 @@ func (a *Authorizer) redirect() string {
 
 // assertion exchanges the caller's ID token at the identity provider for a grant
 // at the authorization server (RFC 8693, SEP-990).
-func (x *access) assertion(ctx context.Context, req tokenRequest) (string, error) {
+func (x *access) assertion(ctx context.Context, req tokenRequest, identity string) (string, error) {
 	id := x.a.cfg.Credentials.Identity
-	subject, err := id.Token(ctx)
-	if err != nil {
-		return "", err
-	}
 	endpoint := id.TokenEndpoint
 	if endpoint == "" {
 		s, err := discoverServer(ctx, x.a.fetcher, id.Issuer, false)
@@ -225,7 +226,7 @@ func (x *access) assertion(ctx context.Context, req tokenRequest) (string, error
 	}
 	granted, err := oauthex.ExchangeToken(ctx, endpoint, &oauthex.TokenExchangeRequest{
 		RequestedTokenType: oauthex.TokenTypeIDJAG, Audience: req.issuer, Resource: req.resource, Scope: req.scopes,
-		SubjectToken: subject, SubjectTokenType: oauthex.TokenTypeIDToken,
+		SubjectToken: identity, SubjectTokenType: oauthex.TokenTypeIDToken,
 	}, credentials, bounded(x.a.fetcher))
 	if err != nil {
 		// The error holds the reply, which may hold anything.

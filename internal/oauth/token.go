@@ -31,6 +31,10 @@ type token struct {
 	// Scopes are those that were asked for, or that were granted if that was said.
 	Scopes []string `json:"scopes,omitempty"`
 
+	// Identity is the fingerprint of the ID token that it was issued for, empty if
+	// it was for none.
+	Identity string `json:"identity,omitempty"`
+
 	// accepted: the MCP server has accepted it.
 	accepted atomic.Bool
 }
@@ -49,6 +53,8 @@ type tokenRequest struct {
 	form                       url.Values
 	// scopes are those that are asked for.
 	scopes []string
+	// identity becomes the token's.
+	identity string
 }
 
 // fetch makes the request. "MCP clients MUST include the resource parameter in
@@ -132,7 +138,7 @@ func (r tokenRequest) read(body []byte) (*token, error) {
 	}
 	t := &token{
 		Issuer: r.issuer, Resource: r.resource, Endpoint: r.endpoint, Client: r.client,
-		Access: answer.Access, Refresh: answer.Refresh, Scopes: r.scopes,
+		Access: answer.Access, Refresh: answer.Refresh, Scopes: r.scopes, Identity: r.identity,
 	}
 	if answer.Scope != nil {
 		t.Scopes = strings.Fields(*answer.Scope)
