@@ -150,12 +150,14 @@ func (t *Transport) headerBytes() int { return cmp.Or(t.HeaderBytes, 64<<10) }
 // readBody reads the body of a request, as [http.RoundTripper] has it also
 // closes it.
 func readBody(req *http.Request) ([]byte, error) {
-	if req.Body == nil || req.Body == http.NoBody {
-		return nil, nil
+	if req.Body != nil {
+		defer req.Body.Close()
 	}
-	defer req.Body.Close()
-	if !Takes(req) {
+	switch {
+	case !Takes(req):
 		return nil, fmt.Errorf("%w: %s of %d bytes to %s", errUnsendable, req.Method, req.ContentLength, req.URL.Scheme)
+	case req.Body == nil || req.Body == http.NoBody:
+		return nil, nil
 	}
 	body := make([]byte, req.ContentLength)
 	for n := 0; n < len(body); {

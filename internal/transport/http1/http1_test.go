@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -461,4 +462,54 @@ func BenchmarkRoundTrip(b *testing.B) {
 			})
 		})
 	}
+}
+
+// What has to be encrypted is never sent as it is.
+func TestNotForThisClient(t *testing.T) {
+	t.Parallel()
+	tr := &Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		t.Error("connected")
+		return nil, io.EOF
+	}}
+	for name, body := range map[string]io.Reader{"without body": nil, "with body": strings.NewReader("{}")} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.com/", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := tr.RoundTrip(req); !errors.Is(err, errUnsendable) {
+			t.Errorf("%s: got %v, %v", name, resp, err)
+		}
+	}
+}
+
+// No connection is kept for longer than the idle timeout, whenever others were
+// given back.
+func TestIdleTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const timeout = 90 * time.Second
+		var p idle
+		kept := func() net.Conn {
+			ours, theirs := net.Pipe()
+			p.put(newConn(new(Transport), "a", ours), 10, timeout)
+			return theirs
+		}
+		closed := func(c net.Conn) bool {
+			_ = c.SetReadDeadline(time.Now())
+			_, err := c.Read(make([]byte, 1))
+			return errors.Is(err, io.EOF)
+		}
+		first := kept()
+		time.Sleep(timeout - time.Second)
+		second := kept()
+		time.Sleep(2 * time.Second)
+		if synctest.Wait(); !closed(first) || closed(second) {
+			t.Errorf("closed: %v, %v", closed(first), closed(second))
+		}
+		time.Sleep(timeout - 2*time.Second)
+		if synctest.Wait(); !closed(second) {
+			t.Error("the second is kept for longer than the first")
+		}
+		p.closeAll()
+	})
 }

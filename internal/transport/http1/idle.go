@@ -53,7 +53,7 @@ func (p *idle) put(c *conn, most int, timeout time.Duration) {
 func (p *idle) sweep(timeout time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
+	now, oldest := time.Now(), time.Duration(0)
 	for address, conns := range p.conns {
 		old := 0
 		for old < len(conns) && now.Sub(conns[old].since) >= timeout {
@@ -62,13 +62,14 @@ func (p *idle) sweep(timeout time.Duration) {
 		}
 		if rest := append([]*conn(nil), conns[old:]...); len(rest) > 0 {
 			p.conns[address] = rest
+			oldest = max(oldest, now.Sub(rest[0].since))
 		} else {
 			delete(p.conns, address)
 		}
 	}
 	p.sweeper = nil
 	if len(p.conns) > 0 {
-		p.sweeper = time.AfterFunc(timeout, func() { p.sweep(timeout) })
+		p.sweeper = time.AfterFunc(timeout-oldest, func() { p.sweep(timeout) })
 	}
 }
 
