@@ -53,6 +53,17 @@ type entry struct {
 // result returns what callers get.
 func (e *entry) result(cached bool) *Result { return &Result{JSON: e.json, Cached: cached} }
 
+// size is that of the texts that are kept with the entry.
+func (e *entry) size(key cacheKey) int {
+	n := len(e.json) + len(key.params) + len(e.uri)
+	for _, c := range e.chapters {
+		if &c.page[0] != &e.json[0] { // not the result itself
+			n += len(c.page)
+		}
+	}
+	return n
+}
+
 // timed notes for how long, and for whom, the server lets us keep the entry. Of
 // the ttl, what is absent, negative or no integer is 0; an absent scope is
 // private.
@@ -103,7 +114,8 @@ func (c *cache) now() uint64 {
 
 // put keeps an entry that was asked for in the epoch.
 func (c *cache) put(key cacheKey, e *entry, epoch uint64) {
-	if c == nil || len(e.json) > maxCacheBytes {
+	size := e.size(key)
+	if c == nil || size > maxCacheBytes {
 		return
 	}
 	c.mu.Lock()
@@ -112,14 +124,14 @@ func (c *cache) put(key cacheKey, e *entry, epoch uint64) {
 		return
 	}
 	c.removeLocked(key)
-	for len(c.entries) >= maxCacheEntries || c.bytes+len(e.json) > maxCacheBytes {
+	for len(c.entries) >= maxCacheEntries || c.bytes+size > maxCacheBytes {
 		c.removeLocked(c.firstToEndLocked())
 	}
 	if c.entries == nil {
 		c.entries = make(map[cacheKey]*entry)
 	}
 	c.entries[key] = e
-	c.bytes += len(e.json)
+	c.bytes += size
 }
 
 // firstToEndLocked returns the entry that is of the least use.
@@ -135,7 +147,7 @@ func (c *cache) firstToEndLocked() (first cacheKey) {
 
 func (c *cache) removeLocked(key cacheKey) {
 	if e := c.entries[key]; e != nil {
-		c.bytes -= len(e.json)
+		c.bytes -= e.size(key)
 		delete(c.entries, key)
 	}
 }

@@ -325,7 +325,7 @@ func TestCacheBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c cache
 		put := func(name string, size int, ttl time.Duration) {
-			c.put(cacheKey{params: name}, &entry{json: make([]byte, size), until: time.Now().Add(ttl)}, c.now())
+			c.put(cacheKey{params: name}, &entry{json: make([]byte, max(0, size-len(name))), until: time.Now().Add(ttl)}, c.now())
 		}
 		has := func(name string) bool { return c.get(cacheKey{params: name}) != nil }
 		for i := range maxCacheEntries {
@@ -341,9 +341,15 @@ func TestCacheBounds(t *testing.T) {
 		if !has("half") || !has("the rest") || has("too large") || len(c.entries) != 2 || c.bytes != maxCacheBytes {
 			t.Errorf("%d entries of %d bytes", len(c.entries), c.bytes)
 		}
-		put("half", 1, time.Hour)
-		if c.bytes != maxCacheBytes/2+1 {
+		put("half", 10, time.Hour)
+		if c.bytes != maxCacheBytes/2+10 {
 			t.Errorf("%d bytes after one took the place of another", c.bytes)
+		}
+		long := cacheKey{params: strings.Repeat("x", maxCacheBytes)}
+		pages := &entry{json: []byte("{}"), until: time.Now().Add(time.Hour), chapters: []*chapter{{page: make([]byte, maxCacheBytes)}}}
+		c.put(long, &entry{json: []byte("{}"), until: time.Now().Add(time.Hour)}, c.now())
+		if c.put(cacheKey{params: "pages"}, pages, c.now()); c.get(long) != nil || has("pages") {
+			t.Error("what is kept beside the result is not counted")
 		}
 		if time.Sleep(time.Hour); has("half") || has("the rest") || c.bytes != 0 {
 			t.Errorf("%d bytes after the end", c.bytes)
