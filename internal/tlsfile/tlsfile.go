@@ -72,9 +72,10 @@ func (s *Source) Load() error {
 // Config returns the configuration of a listener for the given protocols (of
 // ALPN, the preferred one first). TLS 1.2 is the oldest that is spoken.
 func (s *Source) Config(protocols ...string) *tls.Config {
-	// A configuration is made once for each load, since the keys of session
-	// tickets belong to it: a client that is not vouched for any more cannot
-	// resume a session of before.
+	// A configuration is made once for each load. The keys of session tickets are
+	// those of the outer one, so sessions of before a load can be resumed; clients
+	// that are not vouched for any more cannot, since crypto/tls verifies their
+	// certificates again.
 	type made struct {
 		of     *material
 		config *tls.Config
