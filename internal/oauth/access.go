@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -170,10 +171,14 @@ func (x *access) mayStepUp(c *challenge) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s, known := x.stepUps[reason]
+	over := func(s stepUp) bool { return now.Sub(s.since) > x.a.m.opts.ConsentTime }
 	if !known && len(x.stepUps) >= maxStepUpScopes {
-		return false
+		maps.DeleteFunc(x.stepUps, func(_ string, s stepUp) bool { return over(s) })
+		if len(x.stepUps) >= maxStepUpScopes {
+			return false
+		}
 	}
-	if now.Sub(s.since) > x.a.m.opts.ConsentTime {
+	if over(s) {
 		s = stepUp{since: now}
 	}
 	if x.waitingLocked(c.scopes) != nil {

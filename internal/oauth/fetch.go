@@ -57,7 +57,7 @@ func fetchJSON(ctx context.Context, client *http.Client, u *url.URL, v any) erro
 	}
 	defer resp.Body.Close()
 	switch {
-	case resp.StatusCode/100 == 4:
+	case resp.StatusCode/100 == 4 && resp.StatusCode != http.StatusRequestTimeout && resp.StatusCode != http.StatusTooManyRequests:
 		return errAbsent
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("get metadata from %s: HTTP status %d", u.Host, resp.StatusCode)

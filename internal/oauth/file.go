@@ -18,7 +18,7 @@ import (
 // KeyBytes is the length of the key of a [File].
 const KeyBytes = 32
 
-// maxFileBytes bounds what is read of a File's file.
+// maxFileBytes bounds a File's file, which is read as a whole.
 const maxFileBytes = 64 << 20
 
 // fileHeader begins the file, and is authenticated with what follows.
@@ -29,6 +29,8 @@ const fileHeader = "mcpbridge-tokens-1\n"
 type File struct {
 	path string
 	seal cipher.AEAD
+	// most is how long the file may become.
+	most int
 
 	mu     sync.Mutex // guards values, and the writing of the file
 	values map[string][]byte
@@ -56,7 +58,7 @@ func OpenFile(path string, key []byte) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open token file: %w", err)
 	}
-	f := &File{path: path, seal: seal, values: make(map[string][]byte)}
+	f := &File{path: path, seal: seal, most: maxFileBytes, values: make(map[string][]byte)}
 	if err := f.read(); err != nil {
 		return nil, fmt.Errorf("open token file %s: %w", path, err)
 	}
@@ -127,6 +129,9 @@ func (f *File) write(values map[string][]byte) error {
 	_, _ = rand.Read(nonce) // it never fails
 	data := append([]byte(fileHeader), nonce...)
 	data = f.seal.Seal(data, nonce, text, []byte(fileHeader))
+	if len(data) > f.most { // it could not be read again
+		return fmt.Errorf("it would be longer than %d bytes", f.most)
+	}
 	// CreateTemp makes the file with mode 0600.
 	tmp, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+"-*")
 	if err != nil {

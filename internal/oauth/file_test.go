@@ -95,3 +95,26 @@ func TestParseKeyText(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A file that has become too long could not be read when the bridge starts again.
+func TestFileTooLong(t *testing.T) {
+	t.Parallel()
+	path, key := filepath.Join(t.TempDir(), "tokens"), bytes.Repeat([]byte{1}, KeyBytes)
+	f, err := OpenFile(path, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.most = 1000
+	if err := f.Put("a", []byte("token")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Put("b", make([]byte, 1000)); err == nil {
+		t.Error("it was written")
+	}
+	if f, err = OpenFile(path, key); err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := f.Get("a"); !ok || string(v) != "token" {
+		t.Errorf("got %q, %v", v, ok)
+	}
+}

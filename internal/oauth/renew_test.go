@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -246,5 +247,43 @@ func TestRotatedSecret(t *testing.T) {
 	forms := i.tokenForms()
 	if got := forms[len(forms)-1].Get("basic"); got != "id:new" {
 		t.Errorf("refreshed as %q", got)
+	}
+}
+
+// What cannot be had at the moment is not taken for something that is not there.
+func TestFetchAbsent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Options{})
+	for status, absent := range map[int]bool{401: true, 404: true, 405: true, 408: false, 429: false, 500: false, 503: false} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		t.Cleanup(s.Close)
+		at, err := url.Parse(s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fetchJSON(t.Context(), newFetcher(b.connections), at, new(any)); err == nil || errors.Is(err, errAbsent) != absent {
+			t.Errorf("status %d: %v", status, err)
+		}
+	}
+}
+
+// Reasons to step up that are long past make room for others.
+func TestStepUpsArePast(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Options{})
+	g := newGuarded(t, newIssuer(t))
+	x := b.client(g, person(), "alice").(*roundTripper).access
+	for n := range maxStepUpScopes {
+		x.stepUps[strconv.Itoa(n)] = stepUp{count: maxStepUps, since: time.Now()}
+	}
+	c := &challenge{scopes: []string{"another"}}
+	if x.mayStepUp(c) {
+		t.Error("there is no bound")
+	}
+	for reason := range x.stepUps {
+		x.stepUps[reason] = stepUp{count: maxStepUps, since: time.Now().Add(-time.Hour)}
+	}
+	if !x.mayStepUp(c) || len(x.stepUps) != 1 {
+		t.Errorf("%d reasons are kept", len(x.stepUps))
 	}
 }
