@@ -31,7 +31,9 @@ func (g *Gateway) callback(w http.ResponseWriter, r *http.Request) {
 	r.Pattern = http.MethodGet + " " + CallbackPath
 	status, said := http.StatusOK, notice{"Authorized", "The bridge has the access that you granted. You can close this window."}
 	if err := g.opts.Authorizations.CompleteBrowser(r.Context(), r.URL.Query()); err != nil {
-		g.opts.Logger.InfoContext(r.Context(), "authorization callback refused", "error", err)
+		// Anybody can come here as often as they like; what became of a real
+		// authorization others log.
+		g.opts.Logger.DebugContext(r.Context(), "authorization callback refused", "error", err)
 		status = http.StatusBadRequest
 		said = notice{"Not authorized", "The authorization was not granted, is used up, or has expired. Start again where you came from."}
 	}
