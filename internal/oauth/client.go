@@ -85,7 +85,10 @@ func (a *Authorizer) personClient(ctx context.Context, s *server, redirect strin
 	if err != nil {
 		return client{}, err
 	}
-	return c, save(a.store(), key, c)
+	if err := save(a.store(), key, c); err != nil { // it is good for this consent all the same
+		a.m.opts.Logger.WarnContext(ctx, "registration is not kept", "server", a.cfg.Name, "error", err)
+	}
+	return c, nil
 }
 
 func clientKey(issuer, redirect string) string { return keyOf("client", issuer, redirect) }

@@ -3,6 +3,7 @@ package oauth
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,3 +119,15 @@ func TestFileTooLong(t *testing.T) {
 		t.Errorf("got %q, %v", v, ok)
 	}
 }
+
+// A full disk takes nobody's consent away.
+func TestStoreFails(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Options{Store: broken{NewMemory()}})
+	g := newGuarded(t, newIssuer(t))
+	b.served(consented(t, b, g), g)
+}
+
+type broken struct{ Store }
+
+func (broken) Put(string, []byte) error { return errors.New("disk full") }
