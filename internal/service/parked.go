@@ -114,12 +114,16 @@ func (p *parkedCall) ask(ctx context.Context, asked mcp.Question) (mcp.Answer, e
 	}
 }
 
-// put adds a question, unless the call is given up.
+// put adds a question, unless the call is given up or has ended: a server may
+// ask and answer in one breath.
 func (p *parkedCall) put(q *parkedQuestion) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over {
-		p.table.remove(p)
+	switch {
+	case p.over:
+		p.table.remove(p) // it may just have been added
+		return false
+	case p.ending != nil:
 		return false
 	}
 	p.open[q.Key] = q
@@ -142,7 +146,8 @@ func (p *parkedCall) end(e ending) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ending = &e
-	if p.over || p.attended == nil && e.result != nil && len(e.result.JSON) > maxKeptResult {
+	p.over = p.over || p.attended == nil && e.result != nil && len(e.result.JSON) > maxKeptResult
+	if p.over {
 		p.table.remove(p)
 	}
 	p.wakeLocked()
@@ -205,7 +210,7 @@ func (p *parkedCall) look(a *attendant) (*ending, *openQuestions) {
 	case p.attended != a:
 		return nil, nil
 	case p.ending != nil:
-		p.attended = nil
+		p.attended, p.over = nil, true
 		p.table.remove(p)
 		return p.ending, nil
 	case len(p.open) == 0:

@@ -253,3 +253,62 @@ func TestParkedCallsAreBounded(t *testing.T) {
 		t.Errorf("in the place of one that is over: %v", err)
 	}
 }
+
+// A server may ask and answer in one breath: the question then comes when the
+// call is over, and must not bring it back.
+func TestParkedCallAskedAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	for name, questions := range map[string][]string{"never parked": nil, "parked before": {"a"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := park(t, questions...)
+				for _, key := range questions {
+					if _, _, err := p.next(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					if err := p.answer(key, key); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if e, _, err := p.next(t.Context()); e == nil || err != nil {
+					t.Fatal(e, err)
+				}
+				a, err := p.call.ask(t.Context(), mcp.Question{Key: "late", Method: mcp.MethodElicitation})
+				if err != nil || string(a.Result) != `{"action":"cancel"}` {
+					t.Errorf("the server gets %s, %v", a.Result, err)
+				}
+				if len(p.table.calls)+len(p.table.count) > 0 {
+					t.Error("the call is in the table for ever")
+				}
+				p.call.cancel(nil)
+			})
+		})
+	}
+}
+
+// A question that comes too late does not take away a result that an RPC may
+// still ask for.
+func TestParkedCallKeepsItsResult(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := park(t, "a")
+		if _, _, err := p.next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.answer("a", "a"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if _, err := p.call.ask(t.Context(), mcp.Question{Key: "late", Method: mcp.MethodElicitation}); err != nil {
+			t.Error(err)
+		}
+		if p.table.find(p.call.id) != p.call {
+			t.Error("the call is not found")
+		}
+		if e, _, err := p.next(t.Context()); err != nil || string(e.result.JSON) != "done a" {
+			t.Errorf("got %v, %v", e, err)
+		}
+		p.call.cancel(nil)
+	})
+}
