@@ -16,7 +16,6 @@ import (
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/auth"
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
-	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
@@ -42,34 +41,57 @@ func (keyReusedError) Error() string { return "the idempotency_key belongs to an
 // A flightKey tells the calls with idempotency keys from each other.
 type flightKey struct{ principal, key string }
 
+// A flightID tells a call from others that have the same key.
+type flightID struct {
+	// call is what the caller asks for, request also what it was given as input.
+	call, request [sha256.Size]byte
+	// resumes: it goes on with what an earlier one was asked.
+	resumes bool
+}
+
 // A flight is one call with an idempotency key, and afterwards its outcome.
 type flight struct {
+	flightID
 	key flightKey
-	// call tells the call from others, request also what it was given as input.
-	call, request [sha256.Size]byte
 	// done is closed when the call is over.
 	done chan struct{}
 
-	// mu guards followers.
-	mu        sync.Mutex
-	followers []func(jsonrpc.Message)
+	// mu guards what follows, up to the next comment.
+	mu sync.Mutex
+	// followers get the notifications of the call, by number.
+	followers map[int]func(jsonrpc.Message)
+	joined    int
 
-	// What follows is guarded by the mu of flights, and set when it is over.
+	// What follows is guarded by the mu of flights; all but before is set when it
+	// is over.
 
-	resp  *mcpbridgev1.CallToolResponse
-	err   error
-	ended time.Time
-	bytes int
+	// before is the flight that this one goes on with, nil if there is none, or
+	// none any more.
+	before *flight
+	resp   *mcpbridgev1.CallToolResponse
+	err    error
+	ended  time.Time
+	bytes  int
 }
 
-// follow has notify get the notifications of the call from now on.
-func (f *flight) follow(notify func(jsonrpc.Message)) {
+// follow has notify get the notifications of the call until leave is called.
+func (f *flight) follow(notify func(jsonrpc.Message)) (leave func()) {
 	if notify == nil {
-		return
+		return func() {}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.followers = append(f.followers, notify)
+	if f.followers == nil {
+		f.followers = make(map[int]func(jsonrpc.Message))
+	}
+	f.joined++
+	n := f.joined
+	f.followers[n] = notify
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.followers, n)
+	}
 }
 
 func (f *flight) notify(msg jsonrpc.Message) {
@@ -80,36 +102,57 @@ func (f *flight) notify(msg jsonrpc.Message) {
 	}
 }
 
+// find returns the flight of that request: f, or one that f goes on with.
+func (f *flight) find(id flightID) *flight {
+	for ; f != nil; f = f.before {
+		if f.request == id.request {
+			return f
+		}
+	}
+	return nil
+}
+
+// awaits reports whether a call of that id goes on with f.
+func (f *flight) awaits(id flightID) bool {
+	return id.resumes && f.call == id.call && f.resp.GetInputRequired() != nil
+}
+
 // flights are the calls with idempotency keys. It may be used concurrently.
 type flights struct {
 	// mu guards what follows.
-	mu    sync.Mutex
+	mu sync.Mutex
+	// byKey are the last of each key.
 	byKey map[flightKey]*flight
 	// ended are those that are over, in that order.
 	ended *list.List
-	bytes int
+	// bytes are those of the outcomes, count that of the flights.
+	bytes, count int
 }
 
 func newFlights() *flights {
 	return &flights{byKey: make(map[flightKey]*flight), ended: list.New()}
 }
 
-// join returns the flight of that key, and whether it was there before. A call
-// that goes on with what the one before has asked takes its place.
-func (t *flights) join(key flightKey, call, request [sha256.Size]byte) (f *flight, joined bool, err error) {
+// join returns the flight of that key and id, and whether it was there before. A
+// call that goes on with what the one before has asked takes its place; who
+// repeats the one before still finds that.
+func (t *flights) join(key flightKey, id flightID) (f *flight, joined bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.expireLocked(time.Now())
-	switch f = t.byKey[key]; {
-	case f != nil && f.request == request:
+	last := t.byKey[key]
+	if f = last.find(id); f != nil {
 		return f, true, nil
-	case f != nil && (f.call != call || f.resp.GetInputRequired() == nil):
+	}
+	switch {
+	case last != nil && !last.awaits(id):
 		return nil, false, keyReusedError{}
-	case f == nil && len(t.byKey) >= maxFlights:
+	case t.count >= maxFlights:
 		return nil, false, &pool.QuotaError{Limit: "calls with an idempotency_key", Max: maxFlights}
 	}
-	f = &flight{key: key, call: call, request: request, done: make(chan struct{})}
+	f = &flight{flightID: id, key: key, before: last, done: make(chan struct{})}
 	t.byKey[key] = f
+	t.count++
 	return f, false, nil
 }
 
@@ -154,9 +197,24 @@ func (t *flights) dropLocked(f *flight) {
 	}
 }
 
+// forgetLocked takes a flight out of those of its key. What it went on with is
+// what a caller may go on with again.
 func (t *flights) forgetLocked(f *flight) {
-	if t.byKey[f.key] == f {
+	t.count--
+	next := t.byKey[f.key]
+	switch {
+	case next == f && f.before == nil:
 		delete(t.byKey, f.key)
+		return
+	case next == f:
+		t.byKey[f.key] = f.before
+		return
+	}
+	for ; next != nil; next = next.before {
+		if next.before == f {
+			next.before = f.before
+			return
+		}
 	}
 }
 
@@ -178,15 +236,15 @@ func (s *Service) once(ctx context.Context, key string, op *operation, t target,
 	if len(key) > maxKeyBytes {
 		return &fieldError{Field: "idempotency_key", Problem: fmt.Sprintf("is longer than %d bytes", maxKeyBytes)}
 	}
-	call, request, err := digests(req, op.request)
+	id, err := idOf(req, op)
 	if err != nil {
 		return err
 	}
-	f, joined, err := s.flights.join(flightKey{auth.FromContext(ctx).ID, key}, call, request)
+	f, joined, err := s.flights.join(flightKey{auth.FromContext(ctx).ID, key}, id)
 	if err != nil {
 		return op.failed(err)
 	}
-	f.follow(op.request.Notify)
+	defer f.follow(op.request.Notify)()
 	late := false
 	if joined {
 		commit(ctx)() // another call is what makes the tool run
@@ -226,11 +284,11 @@ func (s *Service) fly(ctx context.Context, f *flight, op *operation, t target) {
 	s.flights.end(f, resp, err)
 }
 
-// digests tell calls apart: by what the server gets, however that is written
-// in the request, and by the rest of the request, without what does not make
+// idOf tells calls apart: by what the server gets, however that is written in
+// the request, and by the rest of the request, without what does not make
 // another call of it; for call also without what answers the server's questions.
 // A result has the form that was asked for first.
-func digests(req toolRequest, c *mcp.Call) (call, request [sha256.Size]byte, err error) {
+func idOf(req toolRequest, op *operation) (id flightID, err error) {
 	m := proto.CloneOf[proto.Message](req.ProtoReflect().Interface()).ProtoReflect()
 	digest := func(but ...protoreflect.Name) (sum [sha256.Size]byte, err error) {
 		for _, name := range but {
@@ -241,16 +299,17 @@ func digests(req toolRequest, c *mcp.Call) (call, request [sha256.Size]byte, err
 			return sum, fmt.Errorf("digest the call: %w", err)
 		}
 		h := sha256.New()
-		for _, part := range [][]byte{b, c.Params, c.Meta} {
+		for _, part := range [][]byte{b, op.request.Params, op.request.Meta} {
 			h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 			h.Write(part)
 		}
 		return [sha256.Size]byte(h.Sum(nil)), nil
 	}
-	if request, err = digest("arguments", "arguments_json", "meta", "meta_json", "json_format",
+	id.resumes = op.inputs.state != nil
+	if id.request, err = digest("arguments", "arguments_json", "meta", "meta_json", "json_format",
 		"timeout", "extend_timeout_on_progress", "idempotency_key"); err != nil {
-		return call, request, err
+		return id, err
 	}
-	call, err = digest("input_responses", "request_state")
-	return call, request, err
+	id.call, err = digest("input_responses", "request_state")
+	return id, err
 }

@@ -18,7 +18,10 @@ import (
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
-func sum(s string) [sha256.Size]byte { return sha256.Sum256([]byte(s)) }
+// flightOf returns the id of a request that is part of a call.
+func flightOf(call, request string) flightID {
+	return flightID{call: sha256.Sum256([]byte(call)), request: sha256.Sum256([]byte(request)), resumes: request != "first"}
+}
 
 func TestFlights(t *testing.T) {
 	t.Parallel()
@@ -44,14 +47,14 @@ func TestFlights(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				table := newFlights()
-				f, joined, err := table.join(key, sum("c"), sum("r"))
+				f, joined, err := table.join(key, flightOf("c", "r"))
 				if joined || err != nil {
 					t.Fatal(joined, err)
 				}
-				if second, joined, err := table.join(key, sum("c"), sum("r")); second != f || !joined || err != nil {
+				if second, joined, err := table.join(key, flightOf("c", "r")); second != f || !joined || err != nil {
 					t.Fatalf("under way: joined %v, %v", joined, err)
 				}
-				if _, _, err := table.join(key, sum("c"), sum("other")); !errors.As(err, new(keyReusedError)) {
+				if _, _, err := table.join(key, flightOf("c", "other")); !errors.As(err, new(keyReusedError)) {
 					t.Errorf("another call while it is under way: %v", err)
 				}
 				table.end(f, tt.resp, tt.err)
@@ -59,13 +62,13 @@ func TestFlights(t *testing.T) {
 					t.Errorf("who waited gets %v, %v", resp, err)
 				}
 				if tt.again {
-					if _, joined, err := table.join(key, sum("c"), sum("r")); joined || err != nil {
+					if _, joined, err := table.join(key, flightOf("c", "r")); joined || err != nil {
 						t.Errorf("again: joined %v, %v", joined, err)
 					}
 					return
 				}
 				time.Sleep(flightLife - time.Nanosecond)
-				late, joined, err := table.join(key, sum("c"), sum("r"))
+				late, joined, err := table.join(key, flightOf("c", "r"))
 				if late != f || !joined || err != nil {
 					t.Fatalf("repeated: joined %v, %v", joined, err)
 				}
@@ -73,7 +76,7 @@ func TestFlights(t *testing.T) {
 					t.Errorf("who repeats it gets %v, %v", resp, err)
 				}
 				time.Sleep(time.Nanosecond)
-				if _, joined, err := table.join(key, sum("x"), sum("x")); joined || err != nil || table.bytes != 0 || table.ended.Len() > 0 {
+				if _, joined, err := table.join(key, flightOf("x", "x")); joined || err != nil || table.bytes != 0 || table.ended.Len() > 0 {
 					t.Errorf("after its time: joined %v, %v", joined, err)
 				}
 			})
@@ -84,10 +87,10 @@ func TestFlights(t *testing.T) {
 func TestFlightsOfOthers(t *testing.T) {
 	t.Parallel()
 	table := newFlights()
-	if _, _, err := table.join(flightKey{"alice", "k"}, sum("c"), sum("r")); err != nil {
+	if _, _, err := table.join(flightKey{"alice", "k"}, flightOf("c", "r")); err != nil {
 		t.Fatal(err)
 	}
-	if _, joined, err := table.join(flightKey{"bob", "k"}, sum("x"), sum("x")); joined || err != nil {
+	if _, joined, err := table.join(flightKey{"bob", "k"}, flightOf("x", "x")); joined || err != nil {
 		t.Errorf("another principal's key: joined %v, %v", joined, err)
 	}
 }
@@ -96,18 +99,86 @@ func TestFlightsOfOthers(t *testing.T) {
 func TestFlightGoesOn(t *testing.T) {
 	t.Parallel()
 	table, key := newFlights(), flightKey{"alice", "k"}
-	f, _, _ := table.join(key, sum("c"), sum("first"))
+	f, _, _ := table.join(key, flightOf("c", "first"))
 	table.end(f, &mcpbridgev1.CallToolResponse{InputRequired: &mcpbridgev1.InputRequired{}}, nil)
-	second, joined, err := table.join(key, sum("c"), sum("second"))
+	second, joined, err := table.join(key, flightOf("c", "second"))
 	if joined || err != nil {
 		t.Fatal(joined, err)
 	}
 	table.end(second, &mcpbridgev1.CallToolResponse{}, nil)
-	if _, _, err := table.join(key, sum("c"), sum("third")); !errors.As(err, new(keyReusedError)) {
+	if _, _, err := table.join(key, flightOf("c", "third")); !errors.As(err, new(keyReusedError)) {
 		t.Errorf("after its end: %v", err)
 	}
-	if again, joined, err := table.join(key, sum("c"), sum("second")); again != second || !joined || err != nil {
+	if again, joined, err := table.join(key, flightOf("c", "second")); again != second || !joined || err != nil {
 		t.Errorf("repeated: joined %v, %v", joined, err)
+	}
+}
+
+// Who repeats an earlier request of a call that went on gets what that one got:
+// the tool is not called anew.
+func TestFlightRepeated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		table, key := newFlights(), flightKey{"alice", "k"}
+		asks := func() *mcpbridgev1.CallToolResponse {
+			return &mcpbridgev1.CallToolResponse{InputRequired: &mcpbridgev1.InputRequired{}}
+		}
+		var all []*flight
+		for _, request := range []string{"first", "second", "third"} {
+			f, joined, err := table.join(key, flightOf("c", request))
+			if joined || err != nil {
+				t.Fatal(joined, err)
+			}
+			table.end(f, asks(), nil)
+			all = append(all, f)
+			time.Sleep(flightLife / 4)
+		}
+		for i, request := range []string{"first", "second", "third"} {
+			if f, joined, err := table.join(key, flightOf("c", request)); f != all[i] || !joined || err != nil {
+				t.Errorf("%s: joined %v, %v", request, joined, err)
+			}
+		}
+		time.Sleep(flightLife / 4)
+		if _, _, err := table.join(key, flightOf("c", "first")); !errors.As(err, new(keyReusedError)) {
+			t.Errorf("after the time of the first: %v", err)
+		}
+		if f, joined, err := table.join(key, flightOf("c", "second")); f != all[1] || !joined || err != nil {
+			t.Errorf("the second after the time of the first: joined %v, %v", joined, err)
+		}
+		time.Sleep(flightLife)
+		if _, joined, err := table.join(key, flightOf("x", "first")); joined || err != nil || table.count != 1 || len(table.byKey) != 1 {
+			t.Errorf("after the time of all: joined %v, %v, %d are left", joined, err, table.count)
+		}
+	})
+}
+
+// Answers that do not reach the tool leave the call as it was.
+func TestFlightGoesOnInVain(t *testing.T) {
+	t.Parallel()
+	table, key := newFlights(), flightKey{"alice", "k"}
+	first, _, _ := table.join(key, flightOf("c", "first"))
+	table.end(first, &mcpbridgev1.CallToolResponse{InputRequired: &mcpbridgev1.InputRequired{}}, nil)
+	second, _, _ := table.join(key, flightOf("c", "wrong"))
+	table.end(second, nil, &fieldError{Field: "input_responses"})
+	if f, joined, err := table.join(key, flightOf("c", "first")); f != first || !joined || err != nil {
+		t.Errorf("the first again: joined %v, %v", joined, err)
+	}
+	if _, joined, err := table.join(key, flightOf("c", "right")); joined || err != nil || table.count != 2 {
+		t.Errorf("better answers: joined %v, %v, with %d", joined, err, table.count)
+	}
+}
+
+// A call holds on to nobody who has left it.
+func TestFlightLeft(t *testing.T) {
+	t.Parallel()
+	f, heard := new(flight), ""
+	stay := f.follow(func(jsonrpc.Message) { heard += "a" })
+	leave := f.follow(func(jsonrpc.Message) { heard += "b" })
+	f.follow(nil)()
+	leave()
+	f.notify(jsonrpc.Message{})
+	if stay(); heard != "a" || len(f.followers) > 0 {
+		t.Errorf("heard by %q, %d are left", heard, len(f.followers))
 	}
 }
 
@@ -117,7 +188,7 @@ func TestFlightsAreBounded(t *testing.T) {
 	big := &mcpbridgev1.CallToolResponse{StructuredContentJson: new(strings.Repeat("x", maxFlightBytes/2))}
 	var all []*flight
 	for _, key := range []string{"a", "b", "c"} {
-		f, _, err := table.join(flightKey{"alice", key}, sum(key), sum(key))
+		f, _, err := table.join(flightKey{"alice", key}, flightOf(key, key))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,22 +206,22 @@ func TestFlightsAreBounded(t *testing.T) {
 func TestDigests(t *testing.T) {
 	t.Parallel()
 	s := New(nil, Options{})
-	digest := func(t *testing.T, req toolRequest) (call, request [sha256.Size]byte) {
+	digest := func(t *testing.T, req toolRequest) flightID {
 		t.Helper()
 		op, err := s.toolOperation(req)
 		if err != nil {
 			t.Fatal(err)
 		}
-		call, request, err = digests(req, op.request)
+		id, err := idOf(req, op)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return call, request
+		return id
 	}
 	base := func() *mcpbridgev1.CallToolRequest {
 		return &mcpbridgev1.CallToolRequest{Target: "servers/x", Name: "n", ArgumentsJson: new(`{"a":1}`)}
 	}
-	call, request := digest(t, base())
+	id := digest(t, base())
 	tests := map[string]struct {
 		change                func(*mcpbridgev1.CallToolRequest)
 		sameCall, sameRequest bool
@@ -172,13 +243,14 @@ func TestDigests(t *testing.T) {
 			t.Parallel()
 			r := base()
 			tt.change(r)
-			if c, q := digest(t, r); (c == call) != tt.sameCall || (q == request) != tt.sameRequest {
-				t.Errorf("same call %v, same request %v", c == call, q == request)
+			got := digest(t, r)
+			if (got.call == id.call) != tt.sameCall || (got.request == id.request) != tt.sameRequest || got.resumes != (name == "state") {
+				t.Errorf("same call %v, same request %v, resumes %v", got.call == id.call, got.request == id.request, got.resumes)
 			}
 		})
 	}
 	stream := &mcpbridgev1.CallToolStreamRequest{Target: "servers/x", Name: "n", ArgumentsJson: new(`{"a":1}`)}
-	if c, q := digest(t, stream); c != call || q != request {
+	if digest(t, stream) != id {
 		t.Error("the same call as a stream is another")
 	}
 }
