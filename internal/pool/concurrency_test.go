@@ -87,7 +87,7 @@ func live(t *testing.T, p *pool.Pool, lease bool, chance *rand.Rand) {
 		case 3:
 			_, _ = ping(ctx, s)
 		case 4:
-			s.Publish("x")
+			s.Publish("x", 1)
 		default:
 			if w, err := s.Watch(ctx, nil); err == nil {
 				reader.Go(func() { readFor(t, w, 5*time.Millisecond) })

@@ -62,12 +62,12 @@ func (in *interest) add(e Event) {
 	}
 }
 
-// publish hands v to the watchers, whatever their queues hold, and returns how
-// many there are.
-func (in *interest) publish(v any) (watchers int) {
+// publish hands v, of that many bytes, to the watchers, whatever else their queues
+// hold, and returns how many there are.
+func (in *interest) publish(v any, size int) (watchers int) {
 	e := Event{Time: time.Now(), Own: v}
 	for w := range in.watchers {
-		if w.events.Keep(e, eventOverhead) {
+		if w.events.Keep(e, eventOverhead+size) {
 			watchers++
 		}
 	}

@@ -45,9 +45,11 @@ func (s *Session) Observe(ctx context.Context) (*Watcher, error) {
 	return u.Watch(ctx, nil)
 }
 
-// Publish hands v to the session's watchers, in order with everything else, and
-// however slowly they read. It returns how many there are. It never blocks.
-func (s *Session) Publish(v any) (watchers int) {
+// Publish hands v, of that many bytes, to the session's watchers, in order with
+// everything else. It is not dropped for those that read slowly; a watcher that
+// does not take what was published before ends with [queue.ErrSlow] instead. It
+// returns how many got it. It never blocks.
+func (s *Session) Publish(v any, size int) (watchers int) {
 	s.mu.Lock()
 	u := s.joined
 	s.mu.Unlock()
@@ -56,7 +58,7 @@ func (s *Session) Publish(v any) (watchers int) {
 	}
 	u.hub.mu.Lock()
 	defer u.hub.mu.Unlock()
-	return s.interest.publish(v)
+	return s.interest.publish(v, size)
 }
 
 // join returns the upstream whose hub has the session's interest from now on.

@@ -26,7 +26,8 @@ var errWatchClosed = errors.New("the watcher is closed")
 
 // Next waits for an event. A reader that is too slow misses events, and is told
 // how many and where. Its error is the cause of ctx's end, or why there will be
-// no more events: [*NotFoundError], [*StateLostError] or [ErrClosed].
+// no more events: [*NotFoundError], [*StateLostError], [ErrClosed] or
+// [queue.ErrSlow].
 func (w *Watcher) Next(ctx context.Context) (Event, error) {
 	e, dropped, err := w.events.Next(ctx)
 	if dropped > 0 {

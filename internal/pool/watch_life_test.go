@@ -87,7 +87,7 @@ func TestWatchersEnd(t *testing.T) {
 					p := newPool(t, d, &pool.Server{}, pool.Options{})
 					s := open(t, p, pool.OpenParams{Lease: lease})
 					w := watch(t, s)
-					s.Publish("own")
+					s.Publish("own", 1)
 					tt.end(p, s)
 					want := tt.want
 					if name == "disconnect" && lease {

@@ -296,7 +296,7 @@ func TestSlowReader(t *testing.T) {
 		for i := range 1000 {
 			d.tell("notifications/tools/list_changed", `{}`)
 			if i%100 == 0 {
-				if n := s.Publish("question"); n != 2 {
+				if n := s.Publish("question", 1); n != 2 {
 					t.Errorf("published to %d", n)
 				}
 				heard(t, quick)

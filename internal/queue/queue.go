@@ -5,6 +5,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -13,6 +14,16 @@ const (
 	DefaultItems = 256
 	DefaultBytes = 1 << 20
 )
+
+// The bounds of what is kept. A single item may be of any size.
+const (
+	maxKept      = 256
+	maxKeptBytes = 8 << 20
+)
+
+// ErrSlow is what a queue is closed with when its reader does not take what may
+// not be dropped.
+var ErrSlow = errors.New("the reader is too slow")
 
 // A Queue is a bounded queue of one reader and any number of writers. What does
 // not fit is dropped and counted, and so is what comes after it until the
@@ -27,6 +38,9 @@ type Queue[T any] struct {
 	mu      sync.Mutex
 	entries []entry[T]
 	bytes   int
+	// kept and keptBytes are of those entries that are kept whatever the bounds
+	// say.
+	kept, keptBytes int
 	// lost counts what was dropped after the last entry.
 	lost int64
 	// end is what the reader gets after the last entry; nil while there may be
@@ -37,6 +51,7 @@ type Queue[T any] struct {
 type entry[T any] struct {
 	item T
 	size int
+	kept bool
 	// lost counts what was dropped before it.
 	lost int64
 }
@@ -52,7 +67,7 @@ func (q *Queue[T]) Add(item T, size int) {
 	switch {
 	case q.end != nil:
 	case q.lost == 0 && len(q.entries) < q.maxItems && q.bytes+size <= q.maxBytes:
-		q.pushLocked(item, size)
+		q.pushLocked(entry[T]{item: item, size: size})
 	default:
 		q.lost++
 	}
@@ -60,23 +75,29 @@ func (q *Queue[T]) Add(item T, size int) {
 	q.signal()
 }
 
-// Keep queues an item whatever the bounds say, and reports whether the queue
-// still takes any. It never blocks. The caller bounds how many there are.
+// Keep queues an item that must not be dropped, whatever the bounds say, and
+// reports whether it has. It never blocks. When too many such items wait, or too
+// large ones, it closes the queue with [ErrSlow] instead.
 func (q *Queue[T]) Keep(item T, size int) bool {
 	q.mu.Lock()
+	if q.end == nil && q.kept > 0 && (q.kept >= maxKept || q.keptBytes+size > maxKeptBytes) {
+		q.end = ErrSlow
+	}
 	open := q.end == nil
 	if open {
-		q.pushLocked(item, size)
+		q.pushLocked(entry[T]{item: item, size: size, kept: true})
+		q.kept++
+		q.keptBytes += size
 	}
 	q.mu.Unlock()
 	q.signal()
 	return open
 }
 
-func (q *Queue[T]) pushLocked(item T, size int) {
-	q.entries = append(q.entries, entry[T]{item: item, size: size, lost: q.lost})
-	q.lost = 0
-	q.bytes += size
+func (q *Queue[T]) pushLocked(e entry[T]) {
+	e.lost, q.lost = q.lost, 0
+	q.entries = append(q.entries, e)
+	q.bytes += e.size
 }
 
 // Close says that there will be no more items: after those that are queued, the
@@ -132,6 +153,10 @@ func (q *Queue[T]) pop() (item T, dropped int64, ok bool, err error) {
 	q.entries[0] = entry[T]{} // for the garbage collector
 	q.entries = q.entries[1:]
 	q.bytes -= first.size
+	if first.kept {
+		q.kept--
+		q.keptBytes -= first.size
+	}
 	if len(q.entries) == 0 {
 		q.entries = nil
 	}

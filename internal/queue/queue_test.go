@@ -78,6 +78,43 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+// A reader that does not take what must not be dropped is given up, after what is
+// there already.
+func TestKeepIsBounded(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ size, want int }{"many": {1, 256}, "large": {3 << 20, 2}, "one of any size": {9 << 20, 1}}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q, kept := queue.New[string](2, 10), 0
+			for q.Keep("a", tt.size) {
+				kept++
+			}
+			q.Close(errEnd)
+			if kept != tt.want {
+				t.Errorf("%d items were kept", kept)
+			}
+			for range kept {
+				if item, _, err := q.Next(t.Context()); item != "a" || err != nil {
+					t.Errorf("got %q, %v", item, err)
+				}
+			}
+			if _, _, err := q.Next(t.Context()); !errors.Is(err, queue.ErrSlow) {
+				t.Errorf("ended with %v", err)
+			}
+		})
+	}
+	q := queue.New[string](2, 10)
+	for range 1000 { // one who reads gets them all
+		if !q.Keep("a", 1<<20) {
+			t.Fatal("not kept")
+		}
+		if _, _, err := q.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestNextWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

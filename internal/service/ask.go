@@ -45,12 +45,12 @@ func takesBlocks(version string) bool { return version >= "2025-11-25" }
 type watchers struct{ session *pool.Session }
 
 func (w watchers) tell(q *question) {
-	if w.session.Publish(q) > 0 {
+	if w.session.Publish(q, len(q.Params)) > 0 {
 		q.show()
 	}
 }
 
-func (w watchers) untell(over withdrawal) { w.session.Publish(over) }
+func (w watchers) untell(over withdrawal) { w.session.Publish(over, 0) }
 
 // An ownerAsk is the Ask of a session that is not open yet. A server may ask as
 // soon as the handshake is over, which is before its owner knows the session's

@@ -22,6 +22,7 @@ import (
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/queue"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
@@ -124,6 +125,8 @@ func deliveryOf(err error) transport.Delivery {
 		return transport.Unknown
 	case errors.As(err, &where):
 		delivery = where.Delivery
+	case errors.Is(err, queue.ErrSlow) && !errors.As(err, &late): // it is a stream that has ended
+		return transport.Answered
 	case mcp.DeliveryOf(err) == transport.Answered:
 		return transport.Answered
 	}
@@ -186,6 +189,11 @@ func ownError(err error) (verdict, bool) {
 	var size *responseSizeError
 	var slow *slowCallerError
 	switch {
+	case errors.Is(err, queue.ErrSlow):
+		return verdict{
+			code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_SLOW_CONSUMER,
+			message: "the stream was not read fast enough for the questions on it",
+		}, true
 	case errors.As(err, &slow):
 		return verdict{code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_SLOW_CONSUMER, message: slow.Error()}, true
 	case errors.As(err, &field):

@@ -16,6 +16,7 @@ import (
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/queue"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
@@ -67,6 +68,7 @@ func TestStatus(t *testing.T) {
 		"draining":                      {err: pool.ErrClosed, tool: "Unavailable DRAINING not_sent", read: "Unavailable DRAINING not_sent"},
 		"response too large":            {err: &responseSizeError{Bytes: 2, Max: 1}, tool: "ResourceExhausted RESPONSE_TOO_LARGE answered", read: "ResourceExhausted RESPONSE_TOO_LARGE answered"},
 		"a caller that does not read":   {err: &slowCallerError{}, tool: "ResourceExhausted SLOW_CONSUMER answered", read: "ResourceExhausted SLOW_CONSUMER answered"},
+		"questions left unread":         {err: &transport.Error{Kind: transport.KindCanceled, Delivery: transport.Unknown, Err: queue.ErrSlow}, tool: "ResourceExhausted SLOW_CONSUMER unknown", read: "ResourceExhausted SLOW_CONSUMER unknown"},
 		"a handshake without an answer": {err: &pool.ConnectError{Err: sent(transport.KindCanceled, transport.Unknown)}, tool: "Unavailable UPSTREAM_UNREACHABLE not_sent", read: "Unavailable UPSTREAM_UNREACHABLE not_sent"},
 		"no connection for any reason":  {err: &pool.ConnectError{Err: errors.New("10.0.0.7")}, tool: "Unavailable UPSTREAM_UNREACHABLE not_sent", read: "Unavailable UPSTREAM_UNREACHABLE not_sent"},
 		"5xx with a JSON-RPC body":      {err: &transport.Error{Kind: transport.KindStatus, Status: 503, Delivery: transport.Unknown, Err: answer(-32602)}, tool: "Unknown OUTCOME_UNKNOWN unknown", read: "Unavailable SESSION_LOST unknown"},

@@ -3,6 +3,7 @@ package service
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -102,8 +103,8 @@ func (f *follower) add(msg jsonrpc.Message) {
 	f.events.Add(callEvent{Message: msg}, len(msg.Method)+len(msg.Params))
 }
 
-// tell and untell make a follower an audience. Questions have a bound of their
-// own, and are never dropped.
+// tell and untell make a follower an audience. Questions are never dropped: a
+// caller that leaves too many of them unread loses its stream, and the call.
 
 func (f *follower) tell(q *question)       { f.events.Keep(callEvent{Own: q}, len(q.Params)) }
 func (f *follower) untell(over withdrawal) { f.events.Keep(callEvent{Own: over}, 0) }
@@ -156,8 +157,11 @@ func (f *follower) send() error {
 	for {
 		// It ends with the queue, which is closed with the call.
 		msg, dropped, err := f.events.Next(context.Background())
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err != nil {
+			return err
 		}
 		if dropped > 0 {
 			gap := &mcpbridgev1.Gap{Dropped: dropped}
