@@ -25,6 +25,8 @@ type party struct {
 	principal, target string
 	// blocks: the server takes more than one block as an answer to sampling.
 	blocks bool
+	// stream: it is asked on the stream of a call, and nowhere else.
+	stream bool
 }
 
 // A question is one that waits for Respond.
@@ -118,6 +120,8 @@ func (r *questions) ask(ctx context.Context, p party, to audience, grace time.Du
 			timer.Stop()
 		case <-timer.C:
 			if r.take(q) {
+				// It may still wait in a queue, and be told.
+				to.untell(withdrawal{id: q.id, reason: "nobody was there to answer it"})
 				return mcp.Answer{}, mcp.ErrNobody
 			}
 		case <-ctx.Done():
@@ -182,13 +186,14 @@ func (r *questions) respond(principal, target, id string, resp *mcpbridgev1.Inpu
 	return nil
 }
 
-// pending returns the questions of a principal and target, oldest first.
+// pending returns the questions of a principal and target that WatchEvents tells
+// of, oldest first.
 func (r *questions) pending(principal, target string) []*question {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []*question
 	for _, q := range r.waiting {
-		if q.principal == principal && q.target == target {
+		if q.principal == principal && q.target == target && !q.stream {
 			all = append(all, q)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/pool"
+	"github.com/mcpbridge/mcpbridge/internal/queue"
 )
 
 // A crowd is an audience that keeps what it is told.
@@ -98,7 +100,7 @@ func TestQuestionUnanswered(t *testing.T) {
 		told   int
 	}{
 		"taken back":    {limit: time.Second, want: context.DeadlineExceeded, told: 1},
-		"nobody there":  {absent: true, limit: time.Hour, want: mcp.ErrNobody},
+		"nobody there":  {absent: true, limit: time.Hour, want: mcp.ErrNobody, told: 1},
 		"back in grace": {absent: true, limit: time.Second, want: context.DeadlineExceeded, told: 1},
 	}
 	for name, tt := range tests {
@@ -120,6 +122,31 @@ func TestQuestionUnanswered(t *testing.T) {
 		})
 	}
 }
+
+// A question of a call that is followed is not one for whoever begins to watch
+// meanwhile: it would be told of the question there, but not of its end.
+func TestQuestionOfAStream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, s := newQuestions(), New(nil, Options{})
+		s.questions = r
+		f := &follower{events: queue.New[callEvent](queue.DefaultItems, queue.DefaultBytes)}
+		ctx, cancel := context.WithCancel(t.Context())
+		on := target{Target: atServer{}, principal: "alice", name: "servers/x"}
+		go func() { _, _ = s.askFollower(f, on)(ctx, formQuestion) }()
+		synctest.Wait()
+		if len(r.waiting) != 1 || len(r.pending("alice", "servers/x")) != 0 {
+			t.Errorf("%d of %d questions are told to watchers", len(r.pending("alice", "servers/x")), len(r.waiting))
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// atServer is a target that is nothing but a server's.
+type atServer struct{ pool.Target }
+
+func (atServer) Server() *pool.Server { return new(pool.Server) }
 
 func TestQuestionsAreBounded(t *testing.T) {
 	t.Parallel()

@@ -51,8 +51,8 @@ type watchReader struct {
 	// member is that of the group which the events come from; empty if there is
 	// none.
 	member string
-	// told are the questions that were told when the stream began. Those that
-	// were asked just then come once more.
+	// told are the questions that were told and not taken back: one that is asked
+	// as the stream begins comes twice.
 	told map[string]struct{}
 }
 
