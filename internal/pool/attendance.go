@@ -54,6 +54,7 @@ func (a *attendance) over() bool { return a.live.ended() || a.live.left.Load() }
 // setLevel sets the log level of a legacy session. A modern server is told it
 // with each request.
 func (a *attendance) setLevel(ctx context.Context, level string) {
+	a.out.levelErr = nil
 	if !a.legacy || level == "" || level == a.live.level {
 		return
 	}

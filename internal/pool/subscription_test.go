@@ -316,3 +316,23 @@ func TestSessionAnswers(t *testing.T) {
 		}
 	})
 }
+
+// That a level was refused to one session is no concern of another.
+func TestLevelRefusedToAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything, refuses: map[string]bool{"debug": true}}
+		p := newPool(t, d, &pool.Server{}, pool.Options{})
+		a, b := open(t, p, pool.OpenParams{Lease: true}), open(t, p, pool.OpenParams{Lease: true})
+		defer watch(t, a).Close()
+		for _, step := range []struct {
+			session *pool.Session
+			level   string
+			ok      bool
+		}{{a, "info", true}, {a, "debug", false}, {b, "warning", true}} {
+			if err := step.session.SetLevel(t.Context(), step.level); (err == nil) != step.ok {
+				t.Errorf("%s: %v", step.level, err)
+			}
+		}
+	})
+}
