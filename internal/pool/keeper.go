@@ -26,9 +26,14 @@ type keeper struct {
 	heard mcp.Filter
 	// missed: the session on which that was so is lost.
 	missed bool
-	// failures counts in a row.
-	failures int
+	// failures counts in a row, losses the sessions in a row that did not last.
+	failures, losses int
 }
+
+// steadyLife is how long a session must have lasted to be opened again at once
+// when it is lost: a server that dies as soon as it is listened to is not
+// started in a loop.
+const steadyLife = 10 * time.Second
 
 // keepLocked has a keeper look after what is wanted. Whoever waits for an
 // outcome that no keeper can bring gets it at once.
@@ -85,7 +90,23 @@ func (k *keeper) run(ctx context.Context) {
 		}
 		// It does not hold up the end of the session as a call does.
 		k.u.release(live, transport.NotSent)
-		k.attend(ctx, live)
+		began := time.Now()
+		if k.attend(ctx, live) {
+			k.lose(ctx, time.Since(began))
+		}
+	}
+}
+
+// lose waits after the loss of a session that was attended to for that long. Who
+// waits for an outcome is told, as in fail.
+func (k *keeper) lose(ctx context.Context, attended time.Duration) {
+	if attended >= steadyLife {
+		k.losses = 0
+		return
+	}
+	if k.losses++; k.losses > 1 {
+		k.u.hub.abandon(errLostMeanwhile)
+		k.rest(ctx, nil, max(k.u.pool.opts.Backoff.wait(k.losses-1), time.Millisecond))
 	}
 }
 
@@ -105,10 +126,15 @@ func (k *keeper) fail(ctx context.Context, err error) {
 	k.rest(ctx, nil, pause)
 }
 
-// attend looks after one session until it is over or nothing is wanted.
-func (k *keeper) attend(ctx context.Context, live *Live) {
+// attend looks after one session until it is over, which it reports, or nothing
+// is wanted.
+func (k *keeper) attend(ctx context.Context, live *Live) (lost bool) {
 	a := &attendance{keeper: k, live: live, legacy: live.Info().Era == mcp.EraLegacy}
 	defer a.close()
+	select {
+	case <-k.wake: // what there was to do is done now
+	default:
+	}
 	for ctx.Err() == nil && !a.over() {
 		w := k.u.hub.wanted(a.legacy)
 		again := a.apply(ctx, w)
@@ -116,12 +142,13 @@ func (k *keeper) attend(ctx context.Context, live *Live) {
 		case a.over():
 		case w.filter.Empty() && again == 0:
 			k.done = w.version
-			return
+			return false
 		default:
 			k.rest(ctx, live.Done(), again)
 		}
 	}
 	k.done, k.missed = none, k.missed || !k.heard.Empty()
+	return ctx.Err() == nil
 }
 
 // rest waits until there may be something to do: it is woken, done is closed,

@@ -176,3 +176,31 @@ func TestNeedsAuthorization(t *testing.T) {
 		}
 	})
 }
+
+// A server that dies whenever it is listened to is not started in a loop.
+func TestListeningKills(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything}
+		p := newPool(t, d, &pool.Server{}, pool.Options{Backoff: pool.Backoff{Base: time.Second}})
+		w := watch(t, shared(t, p))
+		ctx, spare := context.WithTimeout(t.Context(), time.Minute)
+		defer spare()
+		for ctx.Err() == nil {
+			if d.listening.Load() > 0 {
+				d.transport().die(errLost)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if n := d.dials.Load(); n < 3 || n > 60 {
+			t.Errorf("%d dials in a minute", n)
+		}
+		time.Sleep(time.Hour)
+		before := d.dials.Load()
+		d.transport().die(errLost)
+		if synctest.Wait(); d.dials.Load() != before+1 {
+			t.Error("one that has lasted was not opened again at once")
+		}
+		w.Close()
+	})
+}
