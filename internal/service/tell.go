@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"math"
 	"strings"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
@@ -49,6 +50,11 @@ func (s *Service) SendProgress(ctx context.Context, req *mcpbridgev1.SendProgres
 		return nil, &fieldError{Field: "progress_token", Problem: "is required"}
 	case token[0] != '"' && token[0] != '-' && (token[0] < '0' || token[0] > '9'):
 		return nil, &fieldError{Field: "progress_token", Problem: "must be a string or a number"}
+	}
+	for field, n := range map[string]float64{"progress": req.GetProgress(), "total": req.GetTotal()} {
+		if math.IsNaN(n) || math.IsInf(n, 0) {
+			return nil, &fieldError{Field: field, Problem: "must be a number that JSON has"}
+		}
 	}
 	if err := refuse(unused{"meta", req.GetMeta() != nil || req.MetaJson != nil}); err != nil {
 		return nil, err
