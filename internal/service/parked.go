@@ -301,6 +301,9 @@ func (p *parkedCall) answer(keys []string, check func(key string, q mcp.Question
 		delete(p.open, key)
 		p.answered[key] = struct{}{}
 	}
+	if p.attended == nil && p.expiry != nil && !p.over {
+		p.expiry.Reset(p.ttl) // whoever answers is about to attend
+	}
 	return nil
 }
 

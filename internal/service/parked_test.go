@@ -312,3 +312,25 @@ func TestParkedCallKeepsItsResult(t *testing.T) {
 		p.call.cancel(nil)
 	})
 }
+
+// Who answers in time finds the call, however little time was left.
+func TestParkedCallAnsweredLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := park(t, "a", "b")
+		if _, _, err := p.next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute - time.Nanosecond)
+		if err := p.answer("a", "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Nanosecond)
+		if _, questions, err := p.next(t.Context()); keys(questions) != "b" || err != nil || p.table.find(p.call.id) == nil {
+			t.Errorf("got %v, %v", questions, err)
+		}
+		p.call.cancel(nil)
+		p.call.expire()
+		synctest.Wait()
+	})
+}
