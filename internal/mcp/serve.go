@@ -68,18 +68,22 @@ func (s *Session) serveQuestion(msg jsonrpc.Message, call int64) {
 		s.refuseQuestion(msg, err)
 		return
 	}
-	s.background.Go(func() {
+	s.spawn(func() {
 		select {
 		case <-s.tr.Done():
 			end(errSessionOver)
 		case <-ctx.Done():
 		}
 	})
-	s.background.Go(func() {
+	asked := s.spawn(func() {
 		defer end(nil)
 		defer s.questions.remove(q.Key)
 		s.fulfil(ctx, msg.ID, q, ask, owner)
 	})
+	if !asked {
+		s.questions.remove(q.Key)
+		end(errSessionOver)
+	}
 }
 
 // asking returns the call that a question belongs to, nil if there is none.
@@ -141,10 +145,13 @@ func (s *Session) answer(msg jsonrpc.Message, a Answer) {
 		s.drop(msg)
 		return
 	}
-	s.background.Go(func() {
+	answered := s.spawn(func() {
 		defer s.replies.Add(-1)
 		s.send(msg.Method, msg.ID, a)
 	})
+	if !answered {
+		s.replies.Add(-1)
+	}
 }
 
 // send sends the server an answer.

@@ -218,3 +218,25 @@ func TestTooManyQuestions(t *testing.T) {
 		}
 	})
 }
+
+// What comes when a session is closed starts nothing that nobody waits for.
+func TestAskedWhenClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		ask := func(context.Context, mcp.Question) (mcp.Answer, error) { asked++; return mcp.Answer{}, mcp.ErrNobody }
+		s := &script{handle: hangs}
+		session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: everything(), Ask: ask})
+		if err := session.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			s.ask(0, fmt.Sprint(i), "ping", "")
+			s.ask(0, fmt.Sprint(i), mcp.MethodElicitation, formParams)
+		}
+		synctest.Wait()
+		if got := s.got(); asked != 0 || len(got) != 0 {
+			t.Errorf("asked %d times, the server got %q", asked, got)
+		}
+	})
+}
