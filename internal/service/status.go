@@ -185,6 +185,7 @@ func classify(err error) verdict {
 // ownError: the request is at fault, before anything was done.
 func ownError(err error) (verdict, bool) {
 	var field *fieldError
+	var parameter *mcp.ParameterError
 	var unsupported *unsupportedError
 	var size *responseSizeError
 	var slow *slowCallerError
@@ -197,12 +198,9 @@ func ownError(err error) (verdict, bool) {
 	case errors.As(err, &slow):
 		return verdict{code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_SLOW_CONSUMER, message: slow.Error()}, true
 	case errors.As(err, &field):
-		return verdict{
-			code: codes.InvalidArgument, reason: mcpbridgev1.Reason_REASON_INVALID_REQUEST, message: field.Error(),
-			details: []protoadapt.MessageV1{&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
-				{Field: field.Field, Description: field.Problem},
-			}}},
-		}, true
+		return invalid(field), true
+	case errors.As(err, &parameter):
+		return invalid(&fieldError{Field: "arguments." + parameter.Argument, Problem: parameter.Problem}), true
 	case errors.As(err, &unsupported):
 		return verdict{code: codes.Unimplemented, reason: mcpbridgev1.Reason_REASON_NOT_SUPPORTED, message: unsupported.Error()}, true
 	case errors.As(err, &size):
@@ -213,6 +211,15 @@ func ownError(err error) (verdict, bool) {
 		return verdict{code: codes.PermissionDenied, reason: mcpbridgev1.Reason_REASON_STDIO_FORBIDDEN, message: errCommandForbidden.Error()}, true
 	}
 	return verdict{}, false
+}
+
+func invalid(field *fieldError) verdict {
+	return verdict{
+		code: codes.InvalidArgument, reason: mcpbridgev1.Reason_REASON_INVALID_REQUEST, message: field.Error(),
+		details: []protoadapt.MessageV1{&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+			{Field: field.Field, Description: field.Problem},
+		}}},
+	}
 }
 
 // identityRetry is when a caller that could not be authenticated may try again,

@@ -69,6 +69,7 @@ func TestStatus(t *testing.T) {
 		"response too large":            {err: &responseSizeError{Bytes: 2, Max: 1}, tool: "ResourceExhausted RESPONSE_TOO_LARGE answered", read: "ResourceExhausted RESPONSE_TOO_LARGE answered"},
 		"a caller that does not read":   {err: &slowCallerError{}, tool: "ResourceExhausted SLOW_CONSUMER answered", read: "ResourceExhausted SLOW_CONSUMER answered"},
 		"questions left unread":         {err: &transport.Error{Kind: transport.KindCanceled, Delivery: transport.Unknown, Err: queue.ErrSlow}, tool: "ResourceExhausted SLOW_CONSUMER unknown", read: "ResourceExhausted SLOW_CONSUMER unknown"},
+		"an argument for a header":      {err: &mcp.ParameterError{Argument: "a.b", Problem: "p"}, tool: "InvalidArgument INVALID_REQUEST not_sent", read: "InvalidArgument INVALID_REQUEST not_sent"},
 		"a handshake without an answer": {err: &pool.ConnectError{Err: sent(transport.KindCanceled, transport.Unknown)}, tool: "Unavailable UPSTREAM_UNREACHABLE not_sent", read: "Unavailable UPSTREAM_UNREACHABLE not_sent"},
 		"no connection for any reason":  {err: &pool.ConnectError{Err: errors.New("10.0.0.7")}, tool: "Unavailable UPSTREAM_UNREACHABLE not_sent", read: "Unavailable UPSTREAM_UNREACHABLE not_sent"},
 		"5xx with a JSON-RPC body":      {err: &transport.Error{Kind: transport.KindStatus, Status: 503, Delivery: transport.Unknown, Err: answer(-32602)}, tool: "Unknown OUTCOME_UNKNOWN unknown", read: "Unavailable SESSION_LOST unknown"},
