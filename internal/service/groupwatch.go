@@ -275,12 +275,20 @@ func (f *memberWatch) report(to pool.State, err error) {
 	f.add(pool.Event{Time: time.Now(), Change: change})
 }
 
-// add queues an event. Questions have a bound of their own, and are never dropped.
+// add queues an event. Questions are never dropped, but end the stream of who
+// leaves too many of them unread.
 func (f *memberWatch) add(e pool.Event) {
 	out := groupEvent{member: f.member.Name, event: e}
-	switch {
-	case e.Own != nil:
+	switch own := e.Own.(type) {
+	case nil:
+	case *question:
+		f.events.Keep(out, len(own.Params))
+		return
+	default:
 		f.events.Keep(out, 0)
+		return
+	}
+	switch {
 	case e.Notification != nil:
 		f.events.Add(out, len(e.Notification.Method)+len(e.Notification.Params))
 	default:
