@@ -12,12 +12,14 @@ import (
 // an older one the SDK turns them into requests of its own on the same call.
 func addAskingTools(server *mcpsdk.Server) {
 	mcpsdk.AddTool(server, &mcpsdk.Tool{Name: "ask", Description: "elicits a name"}, ask)
+	mcpsdk.AddTool(server, &mcpsdk.Tool{Name: "visit", Description: "asks to open a page"}, visit)
 	mcpsdk.AddTool(server, &mcpsdk.Tool{Name: "sample", Description: "asks for a completion"}, sample)
 	mcpsdk.AddTool(server, &mcpsdk.Tool{Name: "roots", Description: "asks for the roots"}, roots)
 }
 
 const (
 	askKey    = "name"
+	visitKey  = "page"
 	sampleKey = "completion"
 	rootsKey  = "roots"
 	// stateToken is the request state of every asking tool, chosen so that a
@@ -35,6 +37,16 @@ func ask(_ context.Context, request *mcpsdk.CallToolRequest, _ struct{}) (*mcpsd
 			"properties": {"name": {"type": "string"}, "loud": {"type": "boolean", "default": true}},
 			"required": ["name"]
 		}`),
+	})
+}
+
+// VisitURL is the page that the visit tool asks to open.
+const VisitURL = "https://example.com/consent"
+
+// visit elicits that a page be opened and returns the result as JSON text.
+func visit(_ context.Context, request *mcpsdk.CallToolRequest, _ struct{}) (*mcpsdk.CallToolResult, any, error) {
+	return answerOrAsk(request, visitKey, &mcpsdk.ElicitParams{
+		Mode: "url", Message: "Please agree.", URL: VisitURL, ElicitationID: "consent-1",
 	})
 }
 

@@ -157,10 +157,11 @@ func TestToolsAndPages(t *testing.T) {
 		cursor = page.NextCursor
 	}
 	want := []string{
-		"add", "ask", "blob", "counter", "echo", "fail", "grow", "meta", "mirror", "roots", "sample", "sleep", "slow", "touch",
+		"add", "ask", "blob", "counter", "echo", "fail", "given_up", "grow", "meta", "mirror", "roots", "sample", "sleep",
+		"slow", "touch", "visit",
 	}
-	if slices.Sort(names); !slices.Equal(names, want) || pages != 3 {
-		t.Errorf("%d pages of %q, want 3 of %q", pages, names, want)
+	if slices.Sort(names); !slices.Equal(names, want) || pages != 4 {
+		t.Errorf("%d pages of %q, want 4 of %q", pages, names, want)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	mcpsdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
@@ -37,9 +38,17 @@ func readBytes(_ context.Context, request *mcpsdk.ReadResourceRequest) (*mcpsdk.
 	}), nil
 }
 
+// codeResourceNotFound is what servers up to 2025-11-25 answer for a resource that
+// they do not have. The SDK itself answers -32602 in both eras.
+const codeResourceNotFound = -32002
+
+// readItem has every item but the one with the id "none".
 func readItem(_ context.Context, request *mcpsdk.ReadResourceRequest) (*mcpsdk.ReadResourceResult, error) {
 	uri := request.Params.URI
 	id := strings.TrimPrefix(uri, strings.TrimSuffix(ItemTemplate, "{id}"))
+	if id == "none" {
+		return nil, &jsonrpc.Error{Code: codeResourceNotFound, Message: "no such item"}
+	}
 	return contents(mcpsdk.ResourceContents{URI: uri, MIMEType: "text/plain", Text: "item " + id}), nil
 }
 

@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	mcpsdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -10,9 +11,9 @@ import (
 // NewGoSDKServer returns a server of the Go SDK, not yet connected, with
 //
 //   - plain tools: echo, add, fail, blob, mirror, meta
-//   - tools that take time: sleep, slow
+//   - tools that take time: sleep, slow; given_up counts what was cancelled
 //   - tools with state: counter, grow, touch
-//   - tools that ask the client: ask, sample, roots
+//   - tools that ask the client: ask, visit, sample, roots
 //   - resources test://text and test://bytes, template test://item/{id}
 //   - prompt greet, with completion for its tone
 //
@@ -27,8 +28,9 @@ func NewGoSDKServer(options GoSDKOptions) *mcpsdk.Server {
 		UnsubscribeHandler:        func(context.Context, *mcpsdk.UnsubscribeRequest) error { return nil },
 	})
 	addPlainTools(server)
-	addTimedTools(server)
-	addStateTools(server, &state{calls: make(map[string]int)})
+	state := &state{calls: make(map[string]int)}
+	addTimedTools(server, state)
+	addStateTools(server, state)
 	addAskingTools(server)
 	addResources(server)
 	addGreet(server)
@@ -37,6 +39,8 @@ func NewGoSDKServer(options GoSDKOptions) *mcpsdk.Server {
 
 // state is what the tools of one server remember. It is safe for concurrent use.
 type state struct {
+	givenUp atomic.Int64 // how often a tool was cancelled while it waited
+
 	mu    sync.Mutex // guards the fields below
 	calls map[string]int
 	grown int
