@@ -34,6 +34,7 @@ func everywhereSmokeTests(dial dial) map[string]smokeTest {
 		"unknown-content":     runs(dial, `"beams":18446744073709551615`),
 		"duplicate-keys":      runs(dial, `"text":"wrong","text":"nonce"`),
 		"batch":               runs(dial, `[{"jsonrpc":"2.0"`),
+		"mixed-batch":         runs(dial, `[{"jsonrpc":"2.0","id":"batched","method":"ping"`),
 		"not-json":            runs(dial, `"nonce":"nonce`),
 		"invalid-utf8":        runs(dial, "\"text\":\"nonce\xff\xfe\""),
 		"nul":                 runs(dial, "\"text\":\"nonce\x00\""),

@@ -172,6 +172,7 @@ func httpSmokeTests() map[string]smokeTest {
 		"stream-resume-twice": answersAfter(2, "retry: 20\n"),
 		"retry-storm":         neverAnswers("retry: 1\n"),
 		"retry-huge":          answersAfter(1, "retry: 9999999999999\n"),
+		"stream-lost":         forgetsOnResumption,
 		"answer-on-get":       answersOnGet,
 	}
 }
@@ -376,6 +377,14 @@ func neverAnswers(retry string) smokeTest {
 		for range 20 {
 			answer = c.get(t, resume(t, answer, retry))
 		}
+	}
+}
+
+func forgetsOnResumption(t *testing.T, mode string) {
+	c := open(t, Options{Mode: mode})
+	answer := c.post(t, callOf(Legacy, "7", "nonce"))
+	if answer := c.get(t, resume(t, answer, "retry: 20\n")); answer.StatusCode != http.StatusNotFound {
+		t.Errorf("resumed: %s", answer.Status)
 	}
 }
 

@@ -67,6 +67,14 @@ func shapeModes() []mode {
 			}),
 		},
 		{
+			Mode: everywhere("mixed-batch", "answers calls with an array of a ping, progress and the response"),
+			era:  Legacy,
+			handle: altered(func(_ message, reply []byte) []byte {
+				progress := notification("notifications/progress", `"progressToken":"nobody","progress":1`)
+				return fmt.Appendf(nil, "[%s,%s,%s]", request(`"batched"`, "ping"), progress, reply)
+			}),
+		},
+		{
 			Mode: everywhere("not-json", "answers calls with JSON that is cut off"),
 			handle: altered(func(_ message, reply []byte) []byte {
 				return reply[:len(reply)-3]

@@ -18,6 +18,8 @@ func streamModes() []mode {
 			resumption{breaks: never, retry: 1}),
 		resumable("retry-huge", "runs a call and asks to resume its stream in some centuries",
 			resumption{breaks: 1, retry: 9_999_999_999_999}),
+		resumable("stream-lost", "runs a call, ends its stream after an event id, and has forgotten the session when that is resumed",
+			resumption{breaks: never, retry: 20, forgets: true}),
 		answerOnGet(),
 	}
 }
@@ -27,8 +29,9 @@ const never = 1 << 30
 
 // resumption is how a stream is broken off.
 type resumption struct {
-	breaks int   // streams that end early, the call's own included
-	retry  int64 // milliseconds that the client is told to wait
+	breaks  int   // streams that end early, the call's own included
+	retry   int64 // milliseconds that the client is told to wait
+	forgets bool  // a stream that is resumed is answered with 404
 }
 
 // resumable returns a mode whose streams are to be resumed with Last-Event-ID
@@ -45,6 +48,10 @@ func resumable(name, about string, how resumption) mode {
 			stream, ok := broken.take(r.Header.Get("Last-Event-ID"))
 			if !ok {
 				w.WriteHeader(http.StatusMethodNotAllowed)
+				return
+			}
+			if how.forgets {
+				w.WriteHeader(http.StatusNotFound)
 				return
 			}
 			beginEvents(w)
