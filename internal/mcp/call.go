@@ -84,6 +84,9 @@ type Call struct {
 	// belongs to the call. It is called from the reading goroutine, in order,
 	// never after Call has returned, and must not block.
 	Notify func(jsonrpc.Message)
+	// Lost, if set, is called like Notify for each notification that Notify does
+	// not get because of [Options.CallNotifications].
+	Lost func()
 
 	// life is that of the task that the request begins or is about; nil: none.
 	life *life

@@ -20,9 +20,10 @@ type calls struct {
 // watched is a call that wants its notifications, or that the server may ask
 // something during.
 type watched struct {
-	// mu guards notify and left.
+	// mu guards notify, lost and left.
 	mu     sync.Mutex
 	notify func(jsonrpc.Message)
+	lost   func() // may be nil
 	left   int
 
 	method string
@@ -41,7 +42,7 @@ func (s *Session) watch(ctx context.Context, c *Call) (context.Context, *watched
 	if c.Notify == nil && !asks {
 		return ctx, nil
 	}
-	w := &watched{method: c.Method, notify: c.Notify, left: s.opts.CallNotifications}
+	w := &watched{method: c.Method, notify: c.Notify, lost: c.Lost, left: s.opts.CallNotifications}
 	if asks {
 		w.ask = c.Ask
 		ctx, w.end = context.WithCancelCause(ctx)
@@ -176,7 +177,13 @@ func (c *calls) asked(id int64) *watched {
 func (w *watched) pass(msg jsonrpc.Message) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.notify == nil || w.left == 0 {
+	if w.notify == nil {
+		return false
+	}
+	if w.left == 0 {
+		if w.lost != nil {
+			w.lost()
+		}
 		return false
 	}
 	w.left--

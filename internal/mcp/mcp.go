@@ -80,7 +80,7 @@ type Options struct {
 	// InitializeTimeout bounds each step of the handshake. Default 15 s.
 	InitializeTimeout time.Duration
 	// CallNotifications bounds the notifications of one call; what comes beyond
-	// is dropped and counted. Default 10,000.
+	// is dropped and counted; see [Call.Lost]. Default 10,000.
 	CallNotifications int
 	// AskTimeout bounds how long the answer to one question of the server may
 	// take. Default 5 min.

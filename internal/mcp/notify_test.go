@@ -122,3 +122,28 @@ func TestSetLevel(t *testing.T) {
 		wantAll(t, "heard", s.heard(), `logging/setLevel level="warning"`)
 	})
 }
+
+// Of many notifications a call gets as many as it may, and is told of the others.
+func TestManyNotifications(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &puppet{}
+		s.call = func(_ context.Context, s *puppet, req *transport.Request) (*transport.Response, error) {
+			for range 5 {
+				s.say(req.ID, "notifications/x", `{}`)
+			}
+			return nil, nil
+		}
+		session, _ := s.open(t, mcp.Options{CallNotifications: 3})
+		c := mcp.CallTool("run", nil)
+		got := ""
+		c.Notify = func(jsonrpc.Message) { got += "x" }
+		c.Lost = func() { got += "-" }
+		if _, err := session.Call(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if got != "xxx--" {
+			t.Errorf("the call got %s", got)
+		}
+	})
+}

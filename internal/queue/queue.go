@@ -75,6 +75,16 @@ func (q *Queue[T]) Add(item T, size int) {
 	q.signal()
 }
 
+// Skip counts an item as dropped. It never blocks.
+func (q *Queue[T]) Skip() {
+	q.mu.Lock()
+	if q.end == nil {
+		q.lost++
+	}
+	q.mu.Unlock()
+	q.signal()
+}
+
 // Keep queues an item that must not be dropped, whatever the bounds say, and
 // reports whether it has. It never blocks. When too many such items wait, or too
 // large ones, it closes the queue with [ErrSlow] instead.

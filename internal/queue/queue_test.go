@@ -40,6 +40,7 @@ func TestQueue(t *testing.T) {
 		"too big":    {func(q *queue.Queue[string]) { q.Add("a", 9); q.Add("b", 2); q.Add("c", 1) }, "a__"},
 		"kept":       {func(q *queue.Queue[string]) { q.Add("a", 1); q.Add("b", 1); q.Add("c", 1); q.Keep("D", 99) }, "ab_D"},
 		"kept alone": {func(q *queue.Queue[string]) { q.Keep("A", 99); q.Add("b", 1) }, "A_"},
+		"skipped":    {func(q *queue.Queue[string]) { q.Add("a", 1); q.Skip(); q.Skip(); q.Keep("b", 1); q.Skip() }, "a__b_"},
 		"the gap is told before what follows": {func(q *queue.Queue[string]) {
 			q.Add("a", 1)
 			q.Add("b", 1)

@@ -93,7 +93,7 @@ func newFollower(c *mcp.Call, req *mcpbridgev1.CallToolStreamRequest, stream cal
 		format: req.GetJsonFormat(), level: req.GetLogLevel(),
 		token: rawjson.Get(c.Meta, "progressToken"), sent: make(chan struct{}),
 	}
-	c.Notify = f.add
+	c.Notify, c.Lost = f.add, f.events.Skip
 	return f
 }
 

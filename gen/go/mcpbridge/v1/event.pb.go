@@ -890,7 +890,8 @@ func (x *StateChanged) GetFailure() *Failure {
 	return nil
 }
 
-// Events were dropped from this stream, since they were not read fast enough.
+// Events were dropped from this stream, since they were not read fast enough or
+// the server sent more during the call than limits.call_notifications.
 // Results and questions are never dropped.
 type Gap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
