@@ -109,9 +109,9 @@ func answersInitializeWith(dial dial, version string) smokeTest {
 func floodsProgress(dial dial) smokeTest {
 	return func(t *testing.T, mode string) {
 		c := dial(t, Options{Mode: mode})
-		messages := c.ask(t, callOf(Dual, "7", "nonce"), progressFlood+1)
-		last := fmt.Sprintf(`"progressToken":5,"progress":%d,`, progressFlood)
-		wants(t, messages[progressFlood-1:], last, `"text":"nonce"`)
+		messages := c.ask(t, callOf(Dual, "7", "nonce"), ProgressFlood+1)
+		last := fmt.Sprintf(`"progressToken":5,"progress":%d,`, ProgressFlood)
+		wants(t, messages[ProgressFlood-1:], last, `"text":"nonce"`)
 	}
 }
 

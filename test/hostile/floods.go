@@ -7,18 +7,20 @@ import (
 	"strings"
 )
 
+// ProgressFlood is how many notifications one call in the mode progress-flood has.
+const ProgressFlood = 20_000
+
 const (
-	progressFlood = 20_000   // notifications
-	pingFlood     = 1_000    // requests
-	noiseFlood    = 10_000   // lines
-	stderrFlood   = 16 << 20 // bytes
+	pingFlood   = 1_000    // requests
+	noiseFlood  = 10_000   // lines
+	stderrFlood = 16 << 20 // bytes
 )
 
 // floodModes send much of what is allowed in small numbers.
 func floodModes() []mode {
 	return []mode{
 		{
-			Mode:   everywhere("progress-flood", fmt.Sprintf("reports progress %d times before it answers a call", progressFlood)),
+			Mode:   everywhere("progress-flood", fmt.Sprintf("reports progress %d times before it answers a call", ProgressFlood)),
 			handle: onCall(floodProgress),
 		},
 		{
@@ -51,8 +53,8 @@ func floodProgress(ctx context.Context, s *server, m message, out outlet) {
 	if token == "" {
 		token = `"nobody"`
 	}
-	for i := range progressFlood {
-		fields := fmt.Sprintf(`"progressToken":%s,"progress":%d,"total":%d`, token, i+1, progressFlood)
+	for i := range ProgressFlood {
+		fields := fmt.Sprintf(`"progressToken":%s,"progress":%d,"total":%d`, token, i+1, ProgressFlood)
 		if out.send(notification("notifications/progress", fields)) != nil {
 			return
 		}
