@@ -60,8 +60,8 @@ func features() map[string]func(way, *testing.T, mcpbridgev1.McpServiceClient) {
 	}
 }
 
-// TestFeatures has every feature on every transport in both eras. There is none
-// that a way lacks.
+// TestFeatures has every feature on every transport in both eras; there is none
+// that a way lacks. After all of them, nothing is left in the bridge.
 func TestFeatures(t *testing.T) {
 	t.Parallel()
 	for _, w := range ways() {
@@ -71,14 +71,35 @@ func TestFeatures(t *testing.T) {
 			if w.legacy {
 				options.Versions = []string{legacyVersion}
 			}
-			b := start(t, setup{servers: servers{"real": w.entry(t, options)}})
+			b := start(t, setup{servers: servers{"real": w.entry(t, options)}, config: profiled + briefly})
 			client := b.client(t)
+			var before level
+			t.Run("before", func(t *testing.T) { before = b.idle(t, client).settled(t) })
 			w.wantEra(t, client)
 			for name, test := range features() {
 				t.Run(name, func(t *testing.T) { test(w, t, client) })
 			}
+			t.Run("after", func(t *testing.T) { b.idle(t, client).backAt(t, before) })
 		})
 	}
+}
+
+// briefly is the configuration of a bridge that keeps no unused connection.
+const briefly = "idle: {http: 1s, stdio: 1s}\n"
+
+// idle closes all sessions, and returns the gauge of what is left.
+func (b *bridge) idle(t *testing.T, client mcpbridgev1.McpServiceClient) *gauge {
+	t.Helper()
+	list, err := client.ListSessions(bounded(t), &mcpbridgev1.ListSessionsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, session := range list.GetSessions() {
+		if _, err := client.Disconnect(bounded(t), &mcpbridgev1.DisconnectRequest{Name: session.GetName()}); err != nil {
+			t.Error(err)
+		}
+	}
+	return b.gauge(t)
 }
 
 func (w way) wantEra(t *testing.T, client mcpbridgev1.McpServiceClient) {
