@@ -53,6 +53,10 @@ func askers() map[string]asker {
 			entry: func(t *testing.T) entry { return stdio(peers.GoSDKCommand(t, peers.GoSDKOptions{})) },
 			tool:  "ask", modern: true, answered: `"loud":true`,
 		},
+		"typescript-v2/stdio": {
+			entry: func(t *testing.T) entry { return stdio(peers.V2Command(t)) },
+			tool:  "ask", modern: true, checks: true, answered: "Ada",
+		},
 		"typescript-v2/http": {
 			entry: func(t *testing.T) entry { return overHTTP(peers.V2HTTP(t)) },
 			tool:  "ask", modern: true, checks: true, answered: "Ada",

@@ -26,7 +26,7 @@ import (
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	const inFlight = 6
-	proxy, calls := counted(t, peers.GoSDK(t, peers.GoSDKOptions{}))
+	proxy, calls := counted(t, peers.GoSDK(t, peers.GoSDKOptions{}), "tools/call")
 	b := start(t, setup{servers: servers{
 		"http": overHTTP(proxy), "stdio": stdio(peers.GoSDKCommand(t, peers.GoSDKOptions{})),
 	}})
@@ -61,9 +61,9 @@ func TestDrain(t *testing.T) {
 	b.awaitEnd(t, family)
 }
 
-// counted puts a proxy in front of a server, which counts the calls of tools
-// that have reached it.
-func counted(t *testing.T, server string) (proxy string, calls *atomic.Int64) {
+// counted puts a proxy in front of a modern server, which counts the requests of
+// a method that have reached it.
+func counted(t *testing.T, server, method string) (proxy string, calls *atomic.Int64) {
 	t.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
@@ -72,7 +72,7 @@ func counted(t *testing.T, server string) (proxy string, calls *atomic.Int64) {
 	calls = new(atomic.Int64)
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.URL.Scheme, r.Out.URL.Host = u.Scheme, u.Host
-		if r.In.Header.Get("Mcp-Method") == "tools/call" {
+		if r.In.Header.Get("Mcp-Method") == method {
 			calls.Add(1)
 		}
 	}}

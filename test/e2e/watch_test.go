@@ -31,7 +31,10 @@ func changers() map[string]func(t *testing.T) entry {
 // TestWatching watches what servers tell of their own accord.
 func TestWatching(t *testing.T) {
 	t.Parallel()
-	for name, entry := range changers() {
+	all := changers()
+	all["typescript-v2/http"] = func(t *testing.T) entry { return overHTTP(peers.V2HTTP(t)) }
+	all["typescript-v2/stdio"] = func(t *testing.T) entry { return stdio(peers.V2Command(t)) }
+	for name, entry := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := start(t, setup{servers: servers{"real": entry(t)}})

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	mcpsdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -22,6 +23,9 @@ type GoSDKOptions struct {
 	JSON bool
 	// PageSize is the number of items on a page of a list; zero means 1000.
 	PageSize int
+	// TTL is for how long clients may keep lists and resources; zero means not
+	// at all. It is whole milliseconds.
+	TTL time.Duration
 	// Versions narrows the protocol versions; empty means all the SDK speaks.
 	Versions []string
 }

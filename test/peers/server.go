@@ -26,6 +26,9 @@ func NewGoSDKServer(options GoSDKOptions) *mcpsdk.Server {
 		CompletionHandler:         completeTone,
 		SubscribeHandler:          func(context.Context, *mcpsdk.SubscribeRequest) error { return nil },
 		UnsubscribeHandler:        func(context.Context, *mcpsdk.UnsubscribeRequest) error { return nil },
+		SetCacheable: func(_ context.Context, _ mcpsdk.Request, c *mcpsdk.Cacheable) {
+			c.TTLMs = int(options.TTL.Milliseconds())
+		},
 	})
 	addPlainTools(server)
 	state := &state{calls: make(map[string]int)}
