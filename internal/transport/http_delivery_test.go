@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // serveRaw accepts connections and gives each to handle, which closes it.
@@ -223,14 +222,10 @@ func TestHTTPSlowServers(t *testing.T) {
 				cancel(errTest)
 				_, _ = r.ReadByte()
 			})
-			start := time.Now()
 			_, err := dialHTTP(t, HTTPConfig{URL: url}, ignore).RoundTrip(ctx, &Request{ID: 1, Method: "m"})
 			wantError(t, err, KindCanceled, Unknown)
 			if !errors.Is(err, errTest) {
 				t.Errorf("%v does not wrap the cause", err)
-			}
-			if d := time.Since(start); d > 5*time.Second {
-				t.Errorf("took %v", d)
 			}
 		})
 	}

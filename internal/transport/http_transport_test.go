@@ -108,19 +108,15 @@ func TestHTTPCloseOfSilentServer(t *testing.T) {
 	})
 	for name, tt := range map[string]struct {
 		timeout, patience time.Duration
-	}{"its own bound": {50 * time.Millisecond, time.Minute}, "the caller's": {time.Minute, 50 * time.Millisecond}} {
+	}{"its own bound": {50 * time.Millisecond, time.Hour}, "the caller's": {time.Hour, 50 * time.Millisecond}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tr := dialHTTP(t, HTTPConfig{URL: url, DeleteTimeout: tt.timeout}, ignore)
 			openSession(t, tr)
 			ctx, cancel := context.WithTimeout(t.Context(), tt.patience)
 			defer cancel()
-			start := time.Now()
-			if err := tr.Close(ctx); err != nil {
+			if err := tr.Close(ctx); err != nil { // or it hangs
 				t.Error(err)
-			}
-			if d := time.Since(start); d > 10*time.Second {
-				t.Errorf("took %v", d)
 			}
 		})
 	}

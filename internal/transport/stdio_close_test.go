@@ -39,12 +39,12 @@ func TestStdioCloseOfStubbornChild(t *testing.T) {
 		stop, term time.Duration
 		bound      time.Duration // of the context of Close
 		signal     syscall.Signal
-		min, max   time.Duration
+		min        time.Duration // that Close takes; how much more is the machine's affair
 	}{
-		"heeds SIGTERM":  {mode: "deaf", stop: 100 * time.Millisecond, signal: syscall.SIGTERM, min: 100 * time.Millisecond, max: 2 * time.Second},
-		"heeds nothing":  {mode: "stubborn", stop: 100 * time.Millisecond, term: 200 * time.Millisecond, signal: syscall.SIGKILL, min: 300 * time.Millisecond, max: 3 * time.Second},
-		"context cuts":   {mode: "stubborn", bound: 50 * time.Millisecond, signal: syscall.SIGKILL, max: time.Second},
-		"default stages": {mode: "stubborn", signal: syscall.SIGKILL, min: 5 * time.Second, max: 7 * time.Second},
+		"heeds SIGTERM":  {mode: "deaf", stop: 100 * time.Millisecond, term: time.Hour, signal: syscall.SIGTERM, min: 100 * time.Millisecond},
+		"heeds nothing":  {mode: "stubborn", stop: 100 * time.Millisecond, term: 200 * time.Millisecond, signal: syscall.SIGKILL, min: 300 * time.Millisecond},
+		"context cuts":   {mode: "stubborn", stop: time.Hour, bound: 50 * time.Millisecond, signal: syscall.SIGKILL},
+		"default stages": {mode: "stubborn", signal: syscall.SIGKILL, min: 5 * time.Second},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -65,8 +65,11 @@ func TestStdioCloseOfStubbornChild(t *testing.T) {
 			if err := c.Close(ctx); err != nil {
 				t.Error(err)
 			}
-			if took := time.Since(start); took < tt.min || took > tt.max {
-				t.Errorf("Close took %v, want %v to %v", took, tt.min, tt.max)
+			if took := time.Since(start); took < tt.min {
+				t.Errorf("Close took %v, want at least %v", took, tt.min)
+			}
+			if cut := ctx.Err() != nil; cut != (tt.bound > 0) {
+				t.Errorf("its context has ended: %t", cut)
 			}
 			status := c.proc.cmd.ProcessState.Sys().(syscall.WaitStatus)
 			if status.Signal() != tt.signal {

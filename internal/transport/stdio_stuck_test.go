@@ -28,6 +28,7 @@ func TestStdioDeafChild(t *testing.T) {
 	const size = 1 << 20
 	cfg := childConfig(t, "deaf")
 	cfg.StopGrace, cfg.QueueBytes = 10*time.Millisecond, 16*size
+	cfg.WriteTimeout = time.Hour // it is the callers who lose patience
 	c := dialStdio(t, cfg, ignore)
 	params := []byte(`"` + strings.Repeat("p", size) + `"`)
 	// The callers leave when one of them writes and another has been refused.
@@ -35,7 +36,6 @@ func TestStdioDeafChild(t *testing.T) {
 	defer leave()
 	var begun, limited, waited atomic.Int64
 	writes, refused := make(chan struct{}, 64), make(chan struct{}, 64)
-	left := make(chan time.Time, 1)
 	go func() {
 		for _, happened := range []chan struct{}{writes, refused} {
 			select {
@@ -43,7 +43,6 @@ func TestStdioDeafChild(t *testing.T) {
 			case <-ctx.Done():
 			}
 		}
-		left <- time.Now()
 		leave()
 	}()
 	var callers sync.WaitGroup
@@ -68,10 +67,6 @@ func TestStdioDeafChild(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	// Far below the write timeout, and above what a busy machine takes.
-	if late := time.Since(<-left); late > 3*time.Second {
-		t.Errorf("the last call ended %v after it was given up", late)
-	}
 	if begun.Load() != 1 || waited.Load() == 0 || limited.Load() == 0 {
 		t.Errorf("%d begun, %d waited, %d refused", begun.Load(), waited.Load(), limited.Load())
 	}

@@ -195,17 +195,13 @@ func TestWebSocketUnreachable(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancelCause(t.Context())
 		gone := errors.New("gone")
-		d := newWebSocket(t, WebSocketConfig{URL: "ws://" + silent})
+		d := newWebSocket(t, WebSocketConfig{URL: "ws://" + silent, HandshakeTimeout: time.Hour})
 		dial := d.cfg.DialContext
 		d.cfg.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			defer cancel(gone)
 			return dial(ctx, network, address)
 		}
-		began := time.Now()
 		_, err := d.Dial(ctx, ignore)
-		if took := time.Since(began); took > DefaultHandshakeTimeout/2 {
-			t.Errorf("took %v", took)
-		}
 		if wantError(t, err, KindCanceled, NotSent); !errors.Is(err, gone) {
 			t.Errorf("the cause is missing in %v", err)
 		}
