@@ -24,7 +24,7 @@ const (
 	shortTimeout = time.Second
 	// cancelBound is for a server to learn that a caller has gone; it takes
 	// milliseconds on a machine with nothing else to do.
-	cancelBound = 5 * time.Second
+	cancelBound = 20 * time.Second
 )
 
 // A waiter is a bridge in front of a server that keeps its callers waiting.

@@ -81,12 +81,12 @@ func TestExtendedTimeout(t *testing.T) {
 	b := start(t, setup{servers: servers{"real": stdio(peers.GoSDKCommand(t, peers.GoSDKOptions{}))}})
 	client := b.client(t)
 	req := &mcpbridgev1.CallToolRequest{
-		Target: target, Name: "slow", Arguments: arguments(t, `{"steps":20,"interval_ms":150}`),
-		Timeout: durationpb.New(1500 * time.Millisecond), ExtendTimeoutOnProgress: true,
+		Target: target, Name: "slow", Arguments: arguments(t, `{"steps":25,"interval_ms":150}`),
+		Timeout: durationpb.New(3 * time.Second), ExtendTimeoutOnProgress: true,
 	}
 	run(t, client, target, "echo", echoArgs("connect")) // which is no part of the time
 	result, err := client.CallTool(bounded(t), req)
-	if err != nil || textOf(result) != "did 20 steps" {
+	if err != nil || textOf(result) != "did 25 steps" {
 		t.Errorf("got %v, %v", result, err)
 	}
 	req.ExtendTimeoutOnProgress = false
