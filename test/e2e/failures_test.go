@@ -39,9 +39,9 @@ func wrongTargets() map[string]failure {
 			grpc: &mcpbridgev1.DisconnectRequest{Name: "sessions/none"}, rest: "DELETE /sessions/none",
 			code: codes.NotFound, reason: "SESSION_NOT_FOUND", delivery: "not_sent",
 		},
-		"a group": {
+		"unknown group": {
 			grpc: &listRequest{Target: "groups/none"}, rest: "GET /groups/none/tools",
-			code: codes.Unimplemented, reason: "NOT_SUPPORTED", delivery: "not_sent",
+			code: codes.NotFound, reason: "GROUP_NOT_FOUND", delivery: "not_sent", says: `"none"`,
 		},
 		"a server that keeps state": {
 			grpc: &listRequest{Target: "servers/keeper"}, rest: "GET /servers/keeper/tools",
