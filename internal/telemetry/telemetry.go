@@ -78,7 +78,7 @@ func (t *Telemetry) startTraces(ctx context.Context, res *resource.Resource) err
 	if !wanted("TRACES") {
 		return nil
 	}
-	exporter, err := autoexport.NewSpanExporter(ctx)
+	exporter, err := newSpanExporter(ctx)
 	if err != nil {
 		return fmt.Errorf("trace exporter: %w", err)
 	}
