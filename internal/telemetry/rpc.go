@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	otelcodes "go.opentelemetry.io/otel/codes"
@@ -44,6 +45,7 @@ type RPCs struct {
 	methods    map[string]*rpcMethod
 	other      *rpcMethod
 	tracer     trace.Tracer // nil: no spans
+	kind       []trace.SpanStartOption
 	propagator propagation.TextMapPropagator
 	duration   metric.Float64Histogram
 }
@@ -53,15 +55,24 @@ var _ stats.Handler = (*RPCs)(nil)
 // An rpcMethod is what is known of an RPC beforehand.
 type rpcMethod struct {
 	name string
-	span []trace.SpanStartOption
 	// ends has what goes with each status code.
 	ends [codes.Unauthenticated + 1]rpcEnd
 }
 
+// An rpcEnd is what is recorded of RPCs of one method that end with one code.
 type rpcEnd struct {
-	status  attribute.KeyValue
 	failed  bool
 	options []metric.RecordOption
+	// attributes are those of a span, but for where the RPC came in.
+	attributes []attribute.KeyValue
+	// last are all those of the last span. Nearly all RPCs come in at the same
+	// address.
+	last atomic.Pointer[rpcAttributes]
+}
+
+type rpcAttributes struct {
+	addr *net.TCPAddr
+	all  []attribute.KeyValue
 }
 
 // RPCs returns the handler for the RPCs of the service that desc describes.
@@ -78,6 +89,7 @@ func (t *Telemetry) RPCs(desc *grpc.ServiceDesc) (*RPCs, error) {
 		prefix:     "/" + desc.ServiceName + "/",
 		methods:    make(map[string]*rpcMethod, len(desc.Methods)+len(desc.Streams)),
 		other:      newRPCMethod(otherMethod),
+		kind:       []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
 		propagator: t.Propagator,
 		duration:   duration,
 	}
@@ -94,19 +106,16 @@ func (t *Telemetry) RPCs(desc *grpc.ServiceDesc) (*RPCs, error) {
 }
 
 func newRPCMethod(name string) *rpcMethod {
-	attributes := []attribute.KeyValue{semconv.RPCMethod(name), semconv.RPCSystemNameGRPC}
-	m := &rpcMethod{
-		name: name,
-		span: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...)},
-	}
+	m := &rpcMethod{name: name}
 	for code := range m.ends {
-		end := &m.ends[code]
-		end.status, end.failed = semconv.RPCResponseStatusCode(codeName(codes.Code(code))), serverFailed(codes.Code(code))
-		all := slices.Concat(attributes, []attribute.KeyValue{end.status})
+		end, word := &m.ends[code], codeName(codes.Code(code))
+		end.failed = serverFailed(codes.Code(code))
+		end.attributes = []attribute.KeyValue{semconv.RPCMethod(name), semconv.RPCSystemNameGRPC, semconv.RPCResponseStatusCode(word)}
+		measured := slices.Clone(end.attributes)
 		if end.failed {
-			all = append(all, semconv.ErrorTypeKey.String(end.status.Value.AsString()))
+			measured = append(measured, semconv.ErrorTypeKey.String(word))
 		}
-		end.options = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(all...))}
+		end.options = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(measured...))}
 	}
 	return m
 }
@@ -133,7 +142,7 @@ func (r *RPCs) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Conte
 	}
 	ctx = r.propagator.Extract(ctx, incoming{ctx})
 	if r.tracer != nil {
-		ctx, _ = r.tracer.Start(ctx, m.name, m.span...) //nolint:spancheck // end ends it
+		ctx, _ = r.tracer.Start(ctx, m.name, r.kind...) //nolint:spancheck // end ends it
 	}
 	return context.WithValue(ctx, rpcKey{}, m)
 }
@@ -153,7 +162,9 @@ func (r *RPCs) end(ctx context.Context, m *rpcMethod, event *stats.End) {
 	st := status.Convert(event.Error)
 	end := m.end(st.Code())
 	if span := trace.SpanFromContext(ctx); r.tracer != nil && span.IsRecording() {
-		span.SetAttributes(append(listener(ctx), end.status)...)
+		// All at once: each time that a span is given attributes it copies those
+		// that it has.
+		span.SetAttributes(end.span(ctx)...)
 		if end.failed {
 			span.SetStatus(otelcodes.Error, st.Message())
 		}
@@ -168,17 +179,25 @@ func (*RPCs) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context 
 // HandleConn does nothing.
 func (*RPCs) HandleConn(context.Context, stats.ConnStats) {}
 
-// listener says where an RPC came in, with room for one attribute more.
-func listener(ctx context.Context) []attribute.KeyValue {
-	kv := make([]attribute.KeyValue, 0, 3)
+// span returns the attributes of the span of the RPC whose context ctx is.
+func (e *rpcEnd) span(ctx context.Context) []attribute.KeyValue {
 	p, ok := peer.FromContext(ctx)
 	if !ok || p.LocalAddr == nil {
-		return kv
+		return e.attributes
 	}
-	if addr, ok := p.LocalAddr.(*net.TCPAddr); ok {
-		return append(kv, semconv.ServerAddress(addr.IP.String()), semconv.ServerPort(addr.Port))
+	addr, ok := p.LocalAddr.(*net.TCPAddr)
+	if !ok {
+		return append(slices.Clip(e.attributes), semconv.ServerAddress(p.LocalAddr.String()))
 	}
-	return append(kv, semconv.ServerAddress(p.LocalAddr.String()))
+	last := e.last.Load()
+	if last == nil || last.addr.Port != addr.Port || !last.addr.IP.Equal(addr.IP) {
+		last = &rpcAttributes{
+			addr: addr,
+			all:  append(slices.Clip(e.attributes), semconv.ServerAddress(addr.IP.String()), semconv.ServerPort(addr.Port)),
+		}
+		e.last.Store(last)
+	}
+	return last.all
 }
 
 // serverFailed reports whether the conventions count a code as the server's

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -54,7 +55,20 @@ func (t *traced) RoundTrip(req *http.Request) (*http.Response, error) {
 // inject writes the trace into headers of the request's own.
 func (t *traced) inject(req *http.Request) {
 	req.Header = maps.Clone(req.Header)
-	t.propagator.Inject(req.Context(), propagation.HeaderCarrier(req.Header))
+	t.propagator.Inject(req.Context(), traceHeader{propagation.HeaderCarrier(req.Header)})
+}
+
+// A traceHeader knows how the header that each request gets is spelled in
+// [http.Header].
+type traceHeader struct{ propagation.HeaderCarrier }
+
+// Set sets a header.
+func (h traceHeader) Set(key, value string) {
+	if key == "traceparent" {
+		h.HeaderCarrier["Traceparent"] = []string{value}
+		return
+	}
+	h.HeaderCarrier.Set(key, value)
 }
 
 // spanned sends req within a span, which ends with the body of the response.
@@ -67,29 +81,45 @@ func (t *traced) spanned(req *http.Request, provider trace.TracerProvider) (*htt
 	if err != nil {
 		// What went wrong is told by the span of the operation, in the words of
 		// MCP; the error itself may name what does not belong here.
-		span.SetAttributes(semconv.ErrorTypeOther)
+		span.SetAttributes(start.with(semconv.ErrorTypeOther)...)
 		span.SetStatus(codes.Error, "")
 		span.End()
 		return nil, err
 	}
-	span.SetAttributes(semconv.HTTPResponseStatusCode(resp.StatusCode))
-	if resp.StatusCode >= http.StatusBadRequest {
-		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(resp.StatusCode)))
+	switch code := resp.StatusCode; {
+	case code == http.StatusOK:
+		span.SetAttributes(start.ok...)
+	case code < http.StatusBadRequest:
+		span.SetAttributes(start.with(semconv.HTTPResponseStatusCode(code))...)
+	default:
+		span.SetAttributes(start.with(semconv.HTTPResponseStatusCode(code), semconv.ErrorTypeKey.String(strconv.Itoa(code)))...)
 		span.SetStatus(codes.Error, "")
 	}
 	resp.Body = &spannedBody{ReadCloser: resp.Body, span: span}
 	return resp, nil
 }
 
-// A spanStart is what the spans of like requests begin with. It is not changed
-// once made.
+// A spanStart is what the spans of like requests have in common. It is not
+// changed once made.
+//
+// A span gets its attributes all at once when it is known how the request went:
+// each time that it is given some it copies those that it has. Samplers do not
+// see them then; those that the environment can choose do not look.
 type spanStart struct {
 	provider trace.TracerProvider
 	method   string
 	url      *url.URL
 
-	tracer  trace.Tracer
-	options []trace.SpanStartOption
+	tracer     trace.Tracer
+	options    []trace.SpanStartOption
+	attributes []attribute.KeyValue
+	// ok are the attributes of a request with answer 200.
+	ok []attribute.KeyValue
+}
+
+// with returns the attributes and more.
+func (s *spanStart) with(more ...attribute.KeyValue) []attribute.KeyValue {
+	return slices.Concat(s.attributes, more)
 }
 
 func (t *traced) start(req *http.Request, provider trace.TracerProvider) *spanStart {
@@ -99,9 +129,11 @@ func (t *traced) start(req *http.Request, provider trace.TracerProvider) *spanSt
 	}
 	last = &spanStart{
 		provider: provider, method: req.Method, url: req.URL,
-		tracer:  provider.Tracer(scopeName),
-		options: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(peerAttributes(req)...)},
+		tracer:     provider.Tracer(scopeName),
+		options:    []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
+		attributes: peerAttributes(req),
 	}
+	last.ok = last.with(semconv.HTTPResponseStatusCode(http.StatusOK))
 	t.last.Store(last)
 	return last
 }
