@@ -72,7 +72,7 @@ func (c *httpCall) listen(ctx context.Context, opened func(resumed bool)) error 
 
 // hear reads a GET stream to its end. If there is none, the error is an [*Error].
 func (c *httpCall) hear(ctx context.Context, back *comeback, opened func(resumed bool)) error {
-	resp, err := c.reopen(ctx, back.id)
+	resp, err := c.reopenAside(ctx, back.id)
 	if err != nil {
 		return err
 	}
@@ -95,6 +95,18 @@ func (c *httpCall) hear(ctx context.Context, back *comeback, opened func(resumed
 		}
 		return err
 	}
+}
+
+// reopenAside is reopen on a goroutine of its own. What it takes of the stack
+// would stay with one that then waits for hours: half of 8 KiB.
+func (c *httpCall) reopenAside(ctx context.Context, lastID string) (resp *http.Response, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		resp, err = c.reopen(ctx, lastID)
+	}()
+	<-done
+	return resp, err
 }
 
 // refused takes note of an attempt at the GET stream that the server refused

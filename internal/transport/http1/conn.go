@@ -16,6 +16,10 @@ import (
 // responses, and many whole responses, are smaller.
 const bufferBytes = 4 << 10
 
+// streamBytes is the same while a connection carries the answer to a GET, which
+// is an event stream, and most of the time nothing.
+const streamBytes = 512
+
 // A conn is a connection. It belongs to one request at a time, until the body of
 // the response is read or closed.
 type conn struct {
@@ -42,8 +46,18 @@ func newConn(t *Transport, address string, nc net.Conn) *conn {
 
 // begin takes the connection for a request. It is torn down when ctx ends.
 func (c *conn) begin(ctx context.Context) {
+	if c.r.Size() < bufferBytes {
+		c.r = bufio.NewReaderSize(c.nc, bufferBytes)
+	}
 	c.ctx = ctx
 	c.stop = context.AfterFunc(ctx, c.close)
+}
+
+// slim gives up most of the connection's memory until the next request.
+func (c *conn) slim() {
+	if c.r.Buffered() == 0 {
+		c.r, c.out = bufio.NewReaderSize(c.nc, streamBytes), nil
+	}
 }
 
 // end gives the connection back, or closes it if it can carry no other request.

@@ -105,6 +105,44 @@ func TestExchanges(t *testing.T) {
 	}
 }
 
+// TestStream: the answer to a GET is read through less memory, which the next
+// request on the connection has again.
+func TestStream(t *testing.T) {
+	t.Parallel()
+	text, looked := strings.Repeat("event\n", bufferBytes), make(chan struct{}, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		<-looked
+		_, _ = io.WriteString(w, text)
+	}))
+	t.Cleanup(s.Close)
+	var tr Transport
+	defer tr.CloseIdleConnections()
+	for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodPost} {
+		req := newRequest(t.Context(), t, s.URL, "hello")
+		if method == http.MethodGet {
+			req.Method, req.Body, req.ContentLength = method, http.NoBody, 0
+		}
+		resp, err := tr.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := resp.Body.(*body).c
+		if slim := c.r.Size() < bufferBytes; slim != (method == http.MethodGet) {
+			t.Errorf("%s: a buffer of %d bytes", method, c.r.Size())
+		}
+		looked <- struct{}{}
+		got, err := io.ReadAll(resp.Body)
+		if err != nil || string(got) != text {
+			t.Errorf("%s: %d bytes, %v, want %d", method, len(got), err, len(text))
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestConcurrent checks that no answer reaches another request's caller, also
 // when bodies are closed late and calls are given up in between.
 func TestConcurrent(t *testing.T) {

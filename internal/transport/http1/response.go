@@ -149,6 +149,9 @@ func (c *conn) frame(resp *http.Response) error {
 		// Both at once is how requests are smuggled past intermediaries: the
 		// length is to be ignored, and the connection not to be trusted further.
 		b.reusable = b.reusable && !sized
+		if resp.Request.Method == http.MethodGet {
+			c.slim()
+		}
 		b.chunked()
 	case sized:
 		b.sized(resp, length)
