@@ -184,7 +184,7 @@ func (w *spanWire) value(v attribute.Value) {
 // simple reports whether [spanWire.value] writes all these values.
 func simple(list []attribute.KeyValue) bool {
 	for i := range list {
-		switch list[i].Value.Type() { //nolint:exhaustive // the others are not simple
+		switch list[i].Value.Type() {
 		case attribute.STRING, attribute.BOOL, attribute.INT64, attribute.FLOAT64:
 		default:
 			return false
@@ -224,7 +224,7 @@ func (w *spanWire) open(field protowire.Number) int {
 func (w *spanWire) close(at int) {
 	n := len(w.b) - at
 	if n < 1<<7 {
-		w.b[at-1] = byte(n)
+		w.b[at-1] = byte(n) //nolint:gosec // it is below 128
 		return
 	}
 	var length [binary.MaxVarintLen64]byte

@@ -103,7 +103,7 @@ func (c *httpCall) reopenAside(ctx context.Context, lastID string) (resp *http.R
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		resp, err = c.reopen(ctx, lastID)
+		resp, err = c.reopen(ctx, lastID) //nolint:bodyclose // whoever is given the response closes it
 	}()
 	<-done
 	return resp, err
