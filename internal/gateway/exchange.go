@@ -8,8 +8,6 @@ import (
 	"net/url"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -68,10 +66,8 @@ func (x *exchange) routed(ctx context.Context) {
 	if !ok || x.request.Pattern != "" {
 		return
 	}
-	// otelhttp names the span and labels the metrics after Pattern, but sets
-	// the attribute of the span only if Pattern was known when it began.
+	// Span and metrics are named after it.
 	x.request.Pattern = x.request.Method + " " + route
-	trace.SpanFromContext(ctx).SetAttributes(attribute.String("http.route", route))
 }
 
 // wait returns when nothing of the exchange runs any more.

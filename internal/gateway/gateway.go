@@ -130,7 +130,11 @@ func New(opts Options) (*Gateway, error) {
 	if err := g.hasten(); err != nil {
 		return nil, err
 	}
-	g.handler = instrument(opts, http.HandlerFunc(g.serve))
+	handler, err := instrument(opts, http.HandlerFunc(g.serve))
+	if err != nil {
+		return nil, err
+	}
+	g.handler = handler
 	return g, nil
 }
 
