@@ -67,7 +67,7 @@ func (g *Gateway) fail(w http.ResponseWriter, err error) {
 	h.Set("Content-Type", typeJSON)
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	w.WriteHeader(httpStatus)
-	_, _ = w.Write(content) //nolint:gosec // JSON, and said to be; a client that has gone needs no answer
+	_, _ = w.Write(content) // a client that has gone needs no answer
 }
 
 // explain returns the status for err and the HTTP status for that.
