@@ -57,7 +57,7 @@ def cases(lab):
         "gosdk list": bridge("gosdk", "-c", "16", "-json-text=false", "-list-method", "/perf.Bridge/ListTools", mode="bridge-list"),
         "100 of 100 sessions": crowd("-sessions", "100", "-c", "100", mode="bridge-owned"),
         "100 of 10,000 sessions": crowd("-sessions", "10000", "-c", "100", mode="bridge-owned"),
-        "idle, watched": crowd("-sessions", "1000", "-watch", mode="bridge-idle", once=True),
+        "idle, watched": crowd("-sessions", "2500", "-watch", mode="bridge-idle", once=True),
         "idle": crowd("-sessions", "5000", mode="bridge-idle", once=True),
         "cold start": Case("", ["-mode", "bridge-cold", "-target", at("cold"), "-bridge-target", "servers/demo", "-tool", "calculate",
                                 "-args", '{"operation":"multiply","a":6,"b":7}', "-want", "42", "-cmd", " ".join(lab.bridge_command("cold"))], once=True),
