@@ -60,6 +60,14 @@ func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, time.Until(deadline)*3/4, ErrTimeout)
 }
 
+// Patience returns what to wait in for members that are asked beside the lists: as
+// long as for those.
+func (g *Group) Patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, leave := inTime(ctx)
+	ctx, cancel := context.WithTimeoutCause(ctx, g.opts.FetchTimeout, ErrTimeout)
+	return ctx, func() { cancel(); leave() }
+}
+
 func (g *Group) refreshInTime(ctx context.Context, k Kind, since moment) error {
 	wait, cancel := inTime(ctx)
 	defer cancel()

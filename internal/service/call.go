@@ -78,10 +78,10 @@ func commit(ctx context.Context) func() {
 }
 
 // seal converts a result into resp, which it takes over, and checks its size.
-func (s *Service) seal(resp proto.Message, result *mcp.Result, format convert.Format) error {
+func (s *Service) seal(c call, resp proto.Message, result *mcp.Result, format convert.Format) error {
 	if tool, ok := resp.(*mcpbridgev1.CallToolResponse); ok && result.Task != nil {
 		var err error
-		tool.Task, err = taskMessage(result.Task, format)
+		tool.Task, err = c.taskMessage(result.Task, format)
 		return err
 	}
 	if err := convert.Seal(resp, result.JSON, format); err != nil {

@@ -100,7 +100,7 @@ func (s *Service) await(ctx context.Context, op *operation, t target, p *parkedC
 	case e.err != nil:
 		return e.err
 	}
-	return op.failed(s.seal(resp, e.result, op.format))
+	return op.failed(s.seal(op.call, resp, e.result, op.format))
 }
 
 // requireInput seals st and asks the caller for input in resp, until then; zero:

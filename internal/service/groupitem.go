@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mcpbridge/mcpbridge/internal/group"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
 )
 
 // An item is what a call is about, by which a group knows the member that it
@@ -15,6 +16,8 @@ type item struct {
 	// uri is that of a resource, a template, or the name of a resource; member is
 	// the member that the caller names, empty if it names none.
 	uri, member string
+	// task is the id of a task at the member; empty: it is about none.
+	task string
 }
 
 // aim finds the target of an operation: in a group that of the member that has
@@ -70,8 +73,11 @@ func (s *Service) place(ctx context.Context, c *call, it item) (own string, plac
 // ofMember says of an error of a member of a group what it means to callers of
 // the group: what a session had that is gone is gone as well.
 func (c call) ofMember(err error) error {
-	if c.member == "" || !isGone(err) {
+	switch {
+	case c.member == "" || !isGone(err):
 		return err
+	case c.item.task != "":
+		return &mcp.TaskNotFoundError{ID: c.item.task, Err: err}
 	}
 	return &group.ItemNotFoundError{Kind: c.item.kind, Name: c.item.name + c.item.uri, Missing: []string{c.member}}
 }

@@ -19,7 +19,7 @@ import (
 func (s *Service) listGroup(ctx context.Context, g *group.Group, req listRequest, resp proto.Message) error {
 	cursor, metaJSON := listTwins(req)
 	if cursor != nil {
-		return &fieldError{Field: "cursor", Problem: "is not for groups, which answer with everything"}
+		return groupCursorError()
 	}
 	if err := refuse(unused{"meta on a group", req.GetMeta() != nil || metaJSON != nil}); err != nil {
 		return err
@@ -41,6 +41,11 @@ func (s *Service) listGroup(ctx context.Context, g *group.Group, req listRequest
 	setOrigins(resp, items)
 	setMissing(resp, missingMembers(missing))
 	return s.checkSize(resp)
+}
+
+// groupCursorError: there is no page but the first.
+func groupCursorError() error {
+	return &fieldError{Field: "cursor", Problem: "is not for groups, which answer with everything"}
 }
 
 // visibleItems leaves out the tools that the caller may not use, and what is of a

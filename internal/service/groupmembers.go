@@ -40,18 +40,12 @@ func (s *Service) pingGroup(ctx context.Context, g *group.Group, req *mcpbridgev
 		return nil, err
 	}
 	members := g.Members()
-	responses, errs := make([]*mcpbridgev1.PingResponse, len(members)), make([]error, len(members))
-	var wg sync.WaitGroup
-	for i, m := range members {
-		wg.Go(func() {
-			errs[i] = recovered(func() (err error) {
-				how := call{target: m.Target, group: req.GetTarget(), member: m.Name}
-				responses[i], err = s.ping(ctx, how, meta, req.GetJsonFormat())
-				return err
-			})
-		})
-	}
-	wg.Wait()
+	responses := make([]*mcpbridgev1.PingResponse, len(members))
+	errs := each(members, func(i int, m group.Member) (err error) {
+		how := call{target: m.Target, group: req.GetTarget(), member: m.Name}
+		responses[i], err = s.ping(ctx, how, meta, req.GetJsonFormat())
+		return err
+	})
 	slowest := new(mcpbridgev1.PingResponse)
 	for i, err := range errs {
 		switch {
@@ -63,4 +57,15 @@ func (s *Service) pingGroup(ctx context.Context, g *group.Group, req *mcpbridgev
 		}
 	}
 	return slowest, nil
+}
+
+// each calls do for all members at the same time, and returns their errors.
+func each(members []group.Member, do func(i int, m group.Member) error) []error {
+	errs := make([]error, len(members))
+	var all sync.WaitGroup
+	for i, m := range members {
+		all.Go(func() { errs[i] = recovered(func() error { return do(i, m) }) })
+	}
+	all.Wait()
+	return errs
 }

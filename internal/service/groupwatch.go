@@ -39,9 +39,9 @@ type groupWatch struct {
 
 // A groupEvent is what a member told, or what became of the group itself.
 type groupEvent struct {
-	member string
-	event  pool.Event
-	group  *group.Event
+	member, target string
+	event          pool.Event
+	group          *group.Event
 }
 
 // watchGroup merges what the members of a group tell.
@@ -99,7 +99,7 @@ func (w *groupWatch) run(r *watchReader) error {
 	}
 	for {
 		e, dropped, err := w.events.Next(w.ctx)
-		r.member = e.member
+		r.member, r.target = e.member, e.target
 		switch {
 		case errors.Is(err, pool.ErrClosed):
 			return r.drain()
@@ -278,7 +278,7 @@ func (f *memberWatch) report(to pool.State, err error) {
 // add queues an event. Questions are never dropped, but end the stream of who
 // leaves too many of them unread.
 func (f *memberWatch) add(e pool.Event) {
-	out := groupEvent{member: f.member.Name, event: e}
+	out := groupEvent{member: f.member.Name, target: f.member.Target, event: e}
 	switch own := e.Own.(type) {
 	case nil:
 	case *question:

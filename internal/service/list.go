@@ -62,7 +62,7 @@ func (s *Service) list(ctx context.Context, l mcp.List, req listRequest, resp pr
 		if err != nil {
 			return err
 		}
-		return s.seal(resp, &mcp.Result{JSON: s.visible(ctx, live.Server, l, page.JSON)}, req.GetJsonFormat())
+		return s.seal(call{}, resp, &mcp.Result{JSON: s.visible(ctx, live.Server, l, page.JSON)}, req.GetJsonFormat())
 	})
 	if err != nil {
 		return nil, err

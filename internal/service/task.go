@@ -38,12 +38,13 @@ func follow(session *pool.Live, result *mcp.Result) {
 // taskMembers are the members of a modern server's task that are its outcome.
 func taskMembers() []string { return []string{"result", "error", memberRequests} }
 
-// taskMessage converts a task, without its outcome.
-func taskMessage(task *mcp.Task, format convert.Format) (*mcpbridgev1.Task, error) {
+// taskMessage converts a task of the call's target, without its outcome.
+func (c call) taskMessage(task *mcp.Task, format convert.Format) (*mcpbridgev1.Task, error) {
 	m := new(mcpbridgev1.Task)
 	if err := convert.Into(m, without(task.JSON, taskMembers()...), format); err != nil {
 		return nil, &mcp.ResultError{Problem: err.Error()}
 	}
+	c.entitle(m)
 	return m, nil
 }
 
@@ -95,7 +96,7 @@ func (s *Service) waitOf(ctx context.Context, op *taskOperation, asked *duration
 // passing state it only seems to ask.
 func (s *Service) describe(ctx context.Context, op *taskOperation, task *mcp.Task) (resp *mcpbridgev1.GetTaskResponse, passing bool, err error) {
 	resp = new(mcpbridgev1.GetTaskResponse)
-	if resp.Task, err = taskMessage(task, op.format); err != nil {
+	if resp.Task, err = op.taskMessage(task, op.format); err != nil {
 		return nil, false, err
 	}
 	switch {
@@ -134,12 +135,18 @@ func upstreamMessage(e *jsonrpc.Error, format convert.Format) (*mcpbridgev1.Upst
 
 // ListTasks implements McpServiceServer.
 func (s *Service) ListTasks(ctx context.Context, req *mcpbridgev1.ListTasksRequest) (*mcpbridgev1.ListTasksResponse, error) {
+	if g, err := s.group(ctx, req.GetTarget()); g != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return s.listGroupTasks(ctx, g, req)
+	}
 	t, err := s.target(ctx, req.GetTarget())
 	if err != nil {
 		return nil, err
 	}
-	if t.Server().Shared && (t.session == nil || t.session.Lease) {
-		return nil, &connectFirstError{What: "to list the tasks of a server that callers share"}
+	if err := listableTasks(t); err != nil {
+		return nil, err
 	}
 	resp := new(mcpbridgev1.ListTasksResponse)
 	resp.NextCursor, err = s.list(ctx, mcp.ListTasks(), req, resp)
@@ -158,7 +165,7 @@ func (s *Service) CancelTask(ctx context.Context, req *mcpbridgev1.CancelTaskReq
 	if err != nil {
 		return nil, err
 	}
-	m, err := taskMessage(task, op.format)
+	m, err := op.taskMessage(task, op.format)
 	if err != nil {
 		return nil, op.failed(err)
 	}
@@ -183,7 +190,7 @@ type taskOperation struct {
 	format  convert.Format
 }
 
-// taskOperation checks the request, before any I/O.
+// taskOperation checks the request and finds its target, before any I/O.
 func (s *Service) taskOperation(ctx context.Context, req taskRequest, metaJSON *string) (*taskOperation, error) {
 	if err := required("task_id", req.GetTaskId()); err != nil {
 		return nil, err
@@ -192,13 +199,9 @@ func (s *Service) taskOperation(ctx context.Context, req taskRequest, metaJSON *
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.target(ctx, req.GetTarget())
-	if err != nil {
-		return nil, err
-	}
-	return &taskOperation{
-		call: call{target: req.GetTarget()}, service: s, on: t, id: req.GetTaskId(), meta: meta, format: req.GetJsonFormat(),
-	}, nil
+	op := &taskOperation{call: call{target: req.GetTarget()}, service: s, meta: meta, format: req.GetJsonFormat()}
+	op.on, op.id, err = s.placeTask(ctx, &op.call, req.GetTaskId())
+	return op, err
 }
 
 // run makes a request about the task, which may be made twice.

@@ -132,7 +132,7 @@ func (s *Service) UpdateTask(ctx context.Context, req *mcpbridgev1.UpdateTaskReq
 	if err != nil {
 		return nil, err
 	}
-	m, err := taskMessage(task, op.format)
+	m, err := op.taskMessage(task, op.format)
 	if err != nil {
 		return nil, op.failed(err)
 	}

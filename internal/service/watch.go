@@ -48,9 +48,9 @@ type watchReader struct {
 	stream  watchStream
 	watcher *pool.Watcher
 	format  convert.Format
-	// member is that of the group which the events come from; empty if there is
-	// none.
-	member string
+	// member is that of the group which the events come from, and target its; empty
+	// if there is none.
+	member, target string
 	// told are the questions that were told and not taken back: one that is asked
 	// as the stream begins comes twice.
 	told map[string]struct{}
@@ -100,6 +100,9 @@ func (r *watchReader) pass(e pool.Event) error {
 	switch {
 	case e.Notification != nil:
 		setNotice(out, *e.Notification, r.format)
+		if task := out.GetTaskStatus(); task != nil && r.member != "" {
+			task.TaskId = groupTaskID(r.target, task.GetTaskId())
+		}
 	case e.Assumed != nil:
 		setAssumed(out, *e.Assumed)
 	case e.Change != nil:

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
@@ -59,10 +60,14 @@ groups:
 		{"GET", "/v1/groups/NAME/events", "own", ""},
 		{"POST", "/v1/groups/all/tools/NAME__echo:call", "secret", "{}"},
 		{"GET", "/v1/groups/all/resources:read?uri=a:b&member=NAME", "secret", ""},
+		{"GET", "/v1/groups/all/tasks/TASK", "secret", ""},
+		{"POST", "/v1/groups/all/tasks/TASK:cancel", "secret", "{}"},
+		{"GET", "/v1/groups/NAME/tasks", "own", ""},
 		{"POST", "/v1/groups", "secret", `{"members":[{"target":"servers/NAME"}]}`},
 	} {
 		ask := func(name string) string {
-			r := web.do(t, request.method, b.restURL+strings.ReplaceAll(request.path, "NAME", name),
+			task := base64.RawURLEncoding.EncodeToString([]byte("servers/"+name)) + "~1"
+			r := web.do(t, request.method, b.restURL+strings.NewReplacer("NAME", name, "TASK", task).Replace(request.path),
 				strings.ReplaceAll(request.body, "NAME", name), header(tokenBob))
 			r.header.Del("Date")
 			return strings.ReplaceAll(fmt.Sprint(r.status, r.header, string(r.body)), name, "NAME")
