@@ -17,19 +17,21 @@ func TestSendProgress(t *testing.T) {
 		session := s.open(t, mcp.Options{}, mcp.Profile{})
 		total := 2.5
 		for _, err := range []error{
-			session.SendProgress(t.Context(), []byte(`"t\/"`), 1, &total, "half"),
-			session.SendProgress(t.Context(), []byte(`9007199254740993`), 0, nil, ""),
+			session.SendProgress(t.Context(), mcp.Progress{Token: []byte(`"t\/"`), Progress: 1, Total: &total, Message: "half"}),
+			session.SendProgress(t.Context(), mcp.Progress{Token: []byte(`9007199254740993`), Meta: []byte(`{}`)}),
+			session.SendProgress(t.Context(), mcp.Progress{Token: []byte(`1`), Progress: 2, Meta: []byte(`{"a":1.0,"progressToken":5,"b":[]}`)}),
 		} {
 			if err != nil {
 				t.Error(err)
 			}
 		}
-		if err := session.SendProgress(t.Context(), []byte(`0`), math.NaN(), nil, ""); err == nil {
+		if err := session.SendProgress(t.Context(), mcp.Progress{Token: []byte(`0`), Progress: math.NaN()}); err == nil {
 			t.Error("no number was sent")
 		}
 		want := []string{
 			`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t\/","progress":1,"total":2.5,"message":"half"}}`,
 			`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":9007199254740993,"progress":0}}`,
+			`{"jsonrpc":"2.0","method":"notifications/progress","params":{"_meta":{"a":1.0,"b":[]},"progressToken":1,"progress":2}}`,
 		}
 		if got := s.got(); !slices.Equal(got, want) {
 			t.Errorf("the server got %q", got)
@@ -59,7 +61,7 @@ func TestRootsChanged(t *testing.T) {
 					t.Errorf("the server got %q", got)
 				}
 				var unsupported *mcp.UnsupportedError
-				if err := session.SendProgress(t.Context(), []byte(`1`), 1, nil, ""); errors.As(err, &unsupported) != tt.modern {
+				if err := session.SendProgress(t.Context(), mcp.Progress{Token: []byte(`1`), Progress: 1}); errors.As(err, &unsupported) != tt.modern {
 					t.Errorf("progress: %v", err)
 				}
 			})

@@ -45,11 +45,10 @@ func (s *Session) SetRoots(ctx context.Context, roots json.RawMessage) error {
 }
 
 // SendProgress tells the server how far the caller is with something that the
-// server asked for with that progress token, which is the text of a JSON string
-// or number.
-func (s *Session) SendProgress(ctx context.Context, token json.RawMessage, progress float64, total *float64, message string) error {
+// server asked for.
+func (s *Session) SendProgress(ctx context.Context, p mcp.Progress) error {
 	_, err := s.Do(ctx, false, func(ctx context.Context, live *Live) error {
-		return live.SendProgress(ctx, token, progress, total, message)
+		return live.SendProgress(ctx, p)
 	})
 	return err
 }

@@ -300,7 +300,7 @@ func TestSessionAnswers(t *testing.T) {
 		if got := d.answers(); len(got) != 2 || !strings.Contains(got[0], "notifications/roots/list_changed") || !strings.Contains(got[1], `{"roots":[]}`) {
 			t.Errorf("after a change %q", got)
 		}
-		if err := s.SendProgress(t.Context(), json.RawMessage(`"t"`), 1, nil, ""); err != nil {
+		if err := s.SendProgress(t.Context(), mcp.Progress{Token: []byte(`"t"`), Progress: 1}); err != nil {
 			t.Error(err)
 		}
 		if got := d.answers(); len(got) != 1 || !strings.Contains(got[0], `"progressToken":"t"`) {

@@ -21,8 +21,9 @@ func (s *Service) listGroup(ctx context.Context, g *group.Group, req listRequest
 	if cursor != nil {
 		return groupCursorError()
 	}
-	if err := refuse(unused{"meta on a group", req.GetMeta() != nil || metaJSON != nil}); err != nil {
-		return err
+	if req.GetMeta() != nil || metaJSON != nil {
+		// The names of the group hang on what its members list to it.
+		return &unsupportedError{What: "the field meta on a group"}
 	}
 	ctx, cancel, _, err := s.bound(ctx, limit{}, 0)
 	if err != nil {

@@ -37,19 +37,3 @@ func (s *Service) object(field string, v *structpb.Struct, text *string) ([]byte
 	}
 	return b, nil
 }
-
-// An unused is a field that the API has and the bridge has no use for yet.
-type unused struct {
-	field string
-	set   bool
-}
-
-// refuse returns an error for the first field that is set.
-func refuse(fields ...unused) error {
-	for _, f := range fields {
-		if f.set {
-			return &unsupportedError{What: "the field " + f.field}
-		}
-	}
-	return nil
-}

@@ -7,6 +7,7 @@ import (
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/convert"
+	"github.com/mcpbridge/mcpbridge/internal/mcp"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 )
 
@@ -56,14 +57,17 @@ func (s *Service) SendProgress(ctx context.Context, req *mcpbridgev1.SendProgres
 			return nil, &fieldError{Field: field, Problem: "must be a number that JSON has"}
 		}
 	}
-	if err := refuse(unused{"meta", req.GetMeta() != nil || req.MetaJson != nil}); err != nil {
+	meta, err := s.object("meta", req.GetMeta(), req.MetaJson)
+	if err != nil {
 		return nil, err
 	}
 	if strings.HasPrefix(req.GetTarget(), groupPrefix) {
 		return nil, &connectFirstError{What: "SendProgress"} // the token is one member's
 	}
 	err = s.withSessions(ctx, call{target: req.GetTarget()}, "SendProgress", func(ctx context.Context, session *pool.Session) error {
-		return session.SendProgress(ctx, token, req.GetProgress(), req.Total, req.GetMessage())
+		return session.SendProgress(ctx, mcp.Progress{
+			Token: token, Progress: req.GetProgress(), Total: req.Total, Message: req.GetMessage(), Meta: meta,
+		})
 	})
 	if err != nil {
 		return nil, err
