@@ -145,6 +145,7 @@ func (u *Upstream) failLocked(err error) {
 	u.failure = &Failure{Time: time.Now(), Err: err}
 	if needsAuthorization(err) { // it may be given at any time
 		u.setLocked(NeedsAuthorization, err)
+		u.hub.wantConsent(err)
 		return
 	}
 	u.failures++

@@ -61,6 +61,9 @@ func (u *Upstream) do(ctx context.Context, repeatable, anywhere bool, fn func(co
 		if err == nil {
 			return out, nil
 		}
+		if needsAuthorization(err) {
+			u.hub.wantConsent(err)
+		}
 		if d := mcp.DeliveryOf(err); d != transport.NotSent {
 			sent = d
 		}

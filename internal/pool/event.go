@@ -19,6 +19,9 @@ type Event struct {
 	Assumed *Assumed
 	// Change is a change of the upstream's state.
 	Change *Change
+	// Consent is why a call, or an attempt to connect, failed for want of a
+	// person's consent. An upstream that principals share has none of these.
+	Consent error
 	// Own is what [Session.Publish] was given.
 	Own any
 	// Dropped is how many events were lost here, since they were not read fast

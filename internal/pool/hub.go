@@ -150,6 +150,14 @@ func (h *hub) emit(e Event) {
 	}
 }
 
+// wantConsent tells the watchers that err ended something for want of a person's
+// consent, which is nobody's business but the principal's.
+func (h *hub) wantConsent(err error) {
+	if !h.mixed {
+		h.emit(Event{Time: time.Now(), Consent: err})
+	}
+}
+
 // assume tells the watchers what may have changed of what was listened for.
 func (h *hub) assume(heard mcp.Filter) {
 	now := time.Now()

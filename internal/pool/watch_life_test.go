@@ -160,7 +160,7 @@ func TestNeedsAuthorization(t *testing.T) {
 		d.setDown(consentError{})
 		d.transport().die(errLost)
 		time.Sleep(time.Hour)
-		if got := heard(t, w); got != "IDLE CONNECTING NEEDS_AUTHORIZATION" {
+		if got := heard(t, w); got != "IDLE CONNECTING NEEDS_AUTHORIZATION consent" {
 			t.Errorf("heard %q", got)
 		}
 		if _, err := ping(t.Context(), u); !errors.As(err, new(consentError)) || d.dials.Load() != 3 {
@@ -171,7 +171,7 @@ func TestNeedsAuthorization(t *testing.T) {
 			t.Error(err)
 		}
 		got := heard(t, w)
-		if !strings.HasPrefix(got, "CONNECTING NEEDS_AUTHORIZATION CONNECTING READY assumed:") {
+		if !strings.HasPrefix(got, "CONNECTING NEEDS_AUTHORIZATION consent CONNECTING READY assumed:") {
 			t.Errorf("heard %q", got)
 		}
 	})
@@ -203,4 +203,41 @@ func TestListeningKills(t *testing.T) {
 		}
 		w.Close()
 	})
+}
+
+// Who watches is told when consent is wanted, unless principals share.
+func TestConsentIsTold(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		shared bool
+		want   string
+	}{
+		"one principal's": {want: "consent consent"},
+		"shared":          {shared: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := &fakeDialer{declares: everything}
+				p := newPool(t, d, &pool.Server{Shared: tt.shared}, pool.Options{})
+				u := shared(t, p)
+				w := watch(t, u)
+				for range 2 {
+					_, err := u.Do(t.Context(), true, func(context.Context, *pool.Live) error { return consentError{} })
+					if !errors.As(err, new(consentError)) {
+						t.Error(err)
+					}
+				}
+				if got := heard(t, w); got != tt.want {
+					t.Errorf("heard %q, want %q", got, tt.want)
+				}
+				d.setDown(consentError{})
+				d.transport().die(errors.New("gone"))
+				_, _ = u.Do(t.Context(), true, func(context.Context, *pool.Live) error { return nil })
+				if got := heard(t, w); strings.Contains(got, "consent") == tt.shared || !strings.Contains(got, "NEEDS_AUTHORIZATION") {
+					t.Errorf("after the loss heard %q", got)
+				}
+			})
+		})
+	}
 }

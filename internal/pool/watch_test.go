@@ -64,6 +64,8 @@ func word(e pool.Event) string {
 		return e.Change.To.String()
 	case e.Own != nil:
 		return fmt.Sprint(e.Own)
+	case e.Consent != nil:
+		return "consent"
 	}
 	return fmt.Sprintf("dropped:%d", e.Dropped)
 }

@@ -45,6 +45,13 @@ func waits(err error, target string) {
 	}
 }
 
+// consentMessage says what a person has to do.
+func consentMessage(e *oauth.RequiredError) *mcpbridgev1.AuthorizationRequired {
+	return &mcpbridgev1.AuthorizationRequired{
+		Target: e.Target(), AuthorizationUrl: e.URL, ExpireTime: timestamppb.New(e.Expires), Scopes: e.Scopes,
+	}
+}
+
 // authorizationError: the server wants a token that is not to be had, at least
 // not without a person.
 func authorizationError(err error) (verdict, bool) {
@@ -58,9 +65,7 @@ func authorizationError(err error) (verdict, bool) {
 	case errors.As(err, &consent):
 		return verdict{
 			code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_AUTHORIZATION_REQUIRED, message: consent.Error(),
-			details: []protoadapt.MessageV1{protoadapt.MessageV1Of(&mcpbridgev1.AuthorizationRequired{
-				Target: consent.Target(), AuthorizationUrl: consent.URL, ExpireTime: timestamppb.New(consent.Expires), Scopes: consent.Scopes,
-			})},
+			details: []protoadapt.MessageV1{protoadapt.MessageV1Of(consentMessage(consent))},
 		}, true
 	case errors.As(err, &refused):
 		message := refused.Problem

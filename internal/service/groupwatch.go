@@ -13,6 +13,7 @@ import (
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/auth"
 	"github.com/mcpbridge/mcpbridge/internal/group"
+	"github.com/mcpbridge/mcpbridge/internal/oauth"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/queue"
 )
@@ -209,10 +210,7 @@ func (f *memberWatch) run(ctx context.Context) error {
 			}
 			return nil
 		}
-		if !f.failed {
-			f.failed = true
-			f.report(pool.TransientFailure, err)
-		}
+		f.fail(err)
 		if time.Since(began) > lastRewatch {
 			pause = firstRewatch
 		}
@@ -223,6 +221,24 @@ func (f *memberWatch) run(ctx context.Context) error {
 		if !sleep(ctx, pause) {
 			return nil
 		}
+	}
+}
+
+// fail says why the member cannot be watched: once, unless a person can help.
+func (f *memberWatch) fail(err error) {
+	var consent *oauth.RequiredError
+	needed := errors.As(err, &consent)
+	switch {
+	case f.failed:
+	case needed:
+		f.report(pool.NeedsAuthorization, err)
+	default:
+		f.report(pool.TransientFailure, err)
+	}
+	f.failed = true
+	if needed {
+		waits(err, f.member.Target)
+		f.add(pool.Event{Time: time.Now(), Consent: err})
 	}
 }
 

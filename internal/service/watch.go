@@ -10,6 +10,7 @@ import (
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/convert"
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+	"github.com/mcpbridge/mcpbridge/internal/oauth"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 )
 
@@ -39,7 +40,7 @@ func (s *Service) WatchEvents(req *mcpbridgev1.WatchEventsRequest, stream watchS
 		return call{target: req.GetTarget()}.failed(err)
 	}
 	defer w.Close()
-	reader := watchReader{stream: stream, watcher: w, format: req.GetJsonFormat(), told: make(map[string]struct{})}
+	reader := watchReader{stream: stream, watcher: w, target: t.name, format: req.GetJsonFormat(), told: make(map[string]struct{})}
 	return call{target: req.GetTarget()}.failed(reader.run(s.questions.pending(t.principal, t.name)))
 }
 
@@ -48,12 +49,14 @@ type watchReader struct {
 	stream  watchStream
 	watcher *pool.Watcher
 	format  convert.Format
-	// member is that of the group which the events come from, and target its; empty
-	// if there is none.
-	member, target string
+	// target is the session or server that the events come from, and member its name
+	// in the group that is watched; empty if there is none.
+	target, member string
 	// told are the questions that were told and not taken back: one that is asked
 	// as the stream begins comes twice.
 	told map[string]struct{}
+	// consents are the URLs for consent that were last told, by target.
+	consents map[string]string
 }
 
 // run sends events until there are no more. pending are the questions that wait
@@ -107,6 +110,8 @@ func (r *watchReader) pass(e pool.Event) error {
 		setAssumed(out, *e.Assumed)
 	case e.Change != nil:
 		out.Event = &mcpbridgev1.WatchEventsResponse_StateChanged{StateChanged: stateChange(e.Change)}
+	case e.Consent != nil:
+		r.setConsent(out, e.Consent)
 	case e.Own != nil:
 		if err := r.setOwn(out, e.Own); err != nil {
 			return err
@@ -118,6 +123,21 @@ func (r *watchReader) pass(e pool.Event) error {
 		return nil
 	}
 	return r.send(e.Time, out)
+}
+
+// setConsent sets what a person has to do, unless that was the last thing told.
+func (r *watchReader) setConsent(out *watchEvent, err error) {
+	var consent *oauth.RequiredError
+	if !errors.As(err, &consent) || consent.URL == r.consents[r.target] {
+		return
+	}
+	if r.consents == nil {
+		r.consents = make(map[string]string)
+	}
+	r.consents[r.target] = consent.URL
+	m := consentMessage(consent)
+	m.Target = r.target
+	out.Event = &mcpbridgev1.WatchEventsResponse_AuthorizationRequired{AuthorizationRequired: m}
 }
 
 // setOwn sets what the service itself has published.

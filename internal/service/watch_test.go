@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
+	"github.com/mcpbridge/mcpbridge/internal/oauth"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
@@ -119,5 +121,29 @@ func TestQuestionToldOnce(t *testing.T) {
 	case <-q.shown:
 	default:
 		t.Error("the question does not know that it was told")
+	}
+}
+
+// What a person has to do is told once, and again when it is something else.
+func TestConsentToldOnce(t *testing.T) {
+	t.Parallel()
+	stream := new(recorder)
+	reader := watchReader{stream: stream, target: "servers/a"}
+	tell := func(target, url string) {
+		reader.target = target
+		if err := reader.pass(pool.Event{Consent: &pool.ConnectError{Err: &oauth.RequiredError{URL: url}}}); err != nil {
+			t.Error(err)
+		}
+	}
+	tell("servers/a", "1")
+	tell("servers/b", "2")
+	tell("servers/a", "1")
+	tell("servers/a", "3")
+	var got []string
+	for _, e := range stream.sent {
+		got = append(got, e.GetAuthorizationRequired().GetTarget()+" "+e.GetAuthorizationRequired().GetAuthorizationUrl())
+	}
+	if want := []string{"servers/a 1", "servers/b 2", "servers/a 3"}; !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
 	}
 }

@@ -29,6 +29,7 @@ type guardedServer struct {
 	mcp http.Handler
 
 	mu      sync.Mutex
+	token   string
 	grants  []string
 	headers []http.Header // of requests with a good token
 }
@@ -41,12 +42,17 @@ func newGuardedServer(t *testing.T, sse bool) *guardedServer {
 			return &mcpsdk.CallToolResult{}, nil, nil
 		})
 	pick := func(*http.Request) *mcpsdk.Server { return server }
-	g := &guardedServer{mcp: mcpsdk.NewStreamableHTTPHandler(pick, nil)}
+	g := &guardedServer{token: "the-secret-token", mcp: mcpsdk.NewStreamableHTTPHandler(pick, nil)}
 	if sse {
 		g.mcp = mcpsdk.NewSSEHandler(pick, nil)
 	}
 	g.Server = httptest.NewServer(g)
-	t.Cleanup(g.Close)
+	t.Cleanup(func() {
+		g.Close()
+		for session := range server.Sessions() { // whose token was revoked before they were ended
+			_ = session.Close()
+		}
+	})
 	return g
 }
 
@@ -69,15 +75,16 @@ func (g *guardedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		g.mu.Lock()
 		g.grants = append(g.grants, r.PostForm.Get("grant_type"))
+		token := g.token
 		g.mu.Unlock()
-		answer(w, http.StatusOK, map[string]any{"access_token": "the-secret-token", "token_type": "Bearer", "expires_in": 3600})
+		answer(w, http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3600})
 	default:
 		g.guard(w, r)
 	}
 }
 
 func (g *guardedServer) guard(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Authorization") != "Bearer the-secret-token" {
+	if r.Header.Get("Authorization") != "Bearer "+g.valid() {
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf("Bearer resource_metadata=%q", g.URL+"/.well-known/oauth-protected-resource/mcp"))
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -92,6 +99,20 @@ func answer(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(v)
+}
+
+// valid is the token that the server takes.
+func (g *guardedServer) valid() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.token
+}
+
+// revoke has the server take none of the tokens that it has granted.
+func (g *guardedServer) revoke() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.token += "+"
 }
 
 // count returns how many tokens were granted.
