@@ -33,9 +33,10 @@ func (b *bridge) drain(stopped, failed context.Context) error {
 
 	b.interceptor.Drain()
 	b.pool.Drain() // streams that watch would outlast any grace
-	finished := b.stopListening()
 	grace, cancel := context.WithTimeout(ctx, b.cfg.Shutdown.Grace)
 	defer cancel()
+	b.service.AwaitAnswers(grace) // which come in like any other call
+	finished := b.stopListening()
 	select {
 	case <-finished:
 	case <-grace.Done():

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/pool"
 )
 
@@ -29,7 +30,8 @@ const (
 
 // An Interceptor stands around every RPC of the service, by gRPC and by REST:
 // it turns errors into statuses, logs them, keeps a panic from ending the
-// process, and refuses new calls once the bridge is draining.
+// process, and refuses new calls once the bridge is draining, but those that
+// others wait for.
 type Interceptor struct {
 	log      *slog.Logger
 	draining atomic.Bool
@@ -38,12 +40,13 @@ type Interceptor struct {
 // NewInterceptor returns an Interceptor that logs to log.
 func NewInterceptor(log *slog.Logger) *Interceptor { return &Interceptor{log: log} }
 
-// Drain makes every new call fail with UNAVAILABLE. Calls in flight go on.
+// Drain makes every new call fail with UNAVAILABLE, but for answers. Calls in
+// flight go on.
 func (i *Interceptor) Drain() { i.draining.Store(true) }
 
 // Unary is a grpc.UnaryServerInterceptor.
 func (i *Interceptor) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	err = i.run(func() error {
+	err = i.run(info.FullMethod, func() error {
 		resp, err = handler(ctx, req)
 		return err
 	})
@@ -55,18 +58,25 @@ func (i *Interceptor) Unary(ctx context.Context, req any, info *grpc.UnaryServer
 
 // Stream is a grpc.StreamServerInterceptor.
 func (i *Interceptor) Stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	err := i.run(func() error { return handler(srv, stream) })
+	err := i.run(info.FullMethod, func() error { return handler(srv, stream) })
 	if err == nil {
 		return nil
 	}
 	return i.refuse(stream.Context(), info.FullMethod, err, stream.SetTrailer)
 }
 
-func (i *Interceptor) run(handler func() error) error {
-	if i.draining.Load() {
+func (i *Interceptor) run(method string, handler func() error) error {
+	if i.draining.Load() && !isAnswer(method) {
 		return pool.ErrClosed
 	}
 	return recovered(handler)
+}
+
+// isAnswer reports whether a method is for something that goes on already, which
+// could not end well without it.
+func isAnswer(method string) bool {
+	return method == mcpbridgev1.McpService_Respond_FullMethodName ||
+		method == mcpbridgev1.McpService_CompleteAuthorization_FullMethodName
 }
 
 // A panicError is a panic that was caught.

@@ -124,6 +124,9 @@ func (s *Service) execute(ctx context.Context, op *operation, t target, caps mcp
 	}
 	defer release()
 	s.answerable(op, t, caps)
+	if caps != (mcp.Capabilities{}) {
+		defer s.dialogues.begin()()
+	}
 	out, err := op.on(ctx, on, func(ctx context.Context, session *pool.Live) error {
 		result, err := session.Call(ctx, op.request)
 		if err != nil {

@@ -104,6 +104,7 @@ type Service struct {
 	questions *questions
 	parked    *parkedCalls
 	inquiries *inquiries
+	dialogues dialogues
 	flights   *flights
 	groups    *group.Groups
 }

@@ -149,6 +149,49 @@ func newcomers(t *testing.T, b *bridge) {
 	})
 }
 
+// TestDrainAnswers stops a bridge while calls wait for answers, which are let in.
+func TestDrainAnswers(t *testing.T) {
+	t.Parallel()
+	a := askers()["go-sdk/http-stateful"]
+	b := start(t, setup{servers: servers{"real": a.entry(t)}})
+	client, web := b.client(t), newWeb(t)
+	ctx := bounded(t)
+	ask := func() (grpc.ServerStreamingClient[event], *mcpbridgev1.ServerRequest) {
+		stream, err := client.CallToolStream(ctx, &mcpbridgev1.CallToolStreamRequest{
+			Target: target, Name: a.tool, Answers: &mcpbridgev1.Answers{ElicitationForm: true},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if e, err := stream.Recv(); err != nil {
+				t.Fatal(err)
+			} else if e.GetRequest() != nil {
+				return stream, e.GetRequest()
+			}
+		}
+	}
+	one, first := ask()
+	two, second := ask()
+
+	family := descendants(t, b.pid())
+	b.signal(t, syscall.SIGTERM)
+	newcomers(t, b)
+	if _, err := client.Respond(ctx, &mcpbridgev1.RespondRequest{Target: target, Id: first.GetId(), Response: adaResponse(t)}); err != nil {
+		t.Errorf("an answer by gRPC: %v", err)
+	}
+	body := `{"response":{"elicitation":{"action":"ELICITATION_ACTION_ACCEPT","content":` + adaForm + `}}}`
+	r := web.do(t, http.MethodPost, b.restURL+"/v1/"+target+"/requests/"+second.GetId()+":respond", body)
+	if r.status != http.StatusOK {
+		t.Errorf("an answer by REST: %d %s", r.status, r.body)
+	}
+	for _, stream := range []grpc.ServerStreamingClient[event]{one, two} {
+		events := receiveAll(t, stream.Recv)
+		a.want(t, events[len(events)-1].GetResult())
+	}
+	b.awaitEnd(t, family)
+}
+
 // TestPreStop checks that a bridge serves on for a while after it has said that
 // it is about to stop, so that a load balancer can notice.
 func TestPreStop(t *testing.T) {
