@@ -56,6 +56,9 @@ type Identity struct {
 	Issuer string
 	// ClientID and ClientSecret are those of the bridge there.
 	ClientID, ClientSecret string
+	// Subject tells the credentials of one identity from those of another, where
+	// Token always returns the same.
+	Subject string
 	// Token returns the ID token of whose call ctx is.
 	Token func(ctx context.Context) (string, error)
 }
@@ -93,7 +96,11 @@ func (c Credentials) Fingerprint() string {
 	if c.Key != nil {
 		key = c.Key.fingerprint
 	}
-	text, err := json.Marshal([]any{c.Grant, c.Issuer, c.ClientID, c.ClientSecret, key, c.Scopes, c.RedirectURI})
+	var identity []string
+	if id := c.Identity; id != nil {
+		identity = []string{id.TokenEndpoint, id.Issuer, id.ClientID, id.ClientSecret, id.Subject}
+	}
+	text, err := json.Marshal([]any{c.Grant, c.Issuer, c.ClientID, c.ClientSecret, key, c.Scopes, c.RedirectURI, identity})
 	if err != nil {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"maps"
 	"net/textproto"
 
@@ -69,6 +70,8 @@ func (s *Service) personal(principal string, req *mcpbridgev1.ConnectRequest) (p
 		p.Credentials, err = clientCredentials(kind.ClientCredentials)
 	case *mcpbridgev1.Credentials_AuthorizationCode:
 		p.Credentials, err = authorizationCode(kind.AuthorizationCode)
+	case *mcpbridgev1.Credentials_EnterpriseManaged:
+		p.Credentials, err = s.enterpriseManaged(kind.EnterpriseManaged)
 	default:
 		if req.GetCredentials() != nil {
 			err = &fieldError{Field: "credentials", Problem: "names no kind"}
@@ -148,5 +151,33 @@ func authorizationCode(c *mcpbridgev1.AuthorizationCode) (*oauth.Credentials, er
 	return &oauth.Credentials{
 		Grant: oauth.AuthorizationCode, ClientID: c.GetClientId(), ClientSecret: c.GetClientSecret(),
 		Scopes: c.GetScopes(), RedirectURI: c.GetRedirectUri(),
+	}, nil
+}
+
+// enterpriseManaged: where the bridge is sent with the ID token has to be allowed,
+// as any other URL of a caller's.
+func (s *Service) enterpriseManaged(c *mcpbridgev1.EnterpriseManaged) (*oauth.Credentials, error) {
+	const field = "credentials.enterprise_managed."
+	idp := c.GetIdpIssuer()
+	if c.GetIdpTokenEndpoint() != "" {
+		idp = c.GetIdpTokenEndpoint()
+	}
+	for _, f := range []struct{ name, value string }{
+		{"id_token", c.GetIdToken()}, {"idp_issuer", idp}, {"idp_client_id", c.GetIdpClientId()}, {"client_id", c.GetClientId()},
+	} {
+		if err := required(field+f.name, f.value); err != nil {
+			return nil, err
+		}
+	}
+	u, err := transport.CheckURL(idp)
+	if err != nil || s.opts.Policy == nil || !s.opts.Policy.AllowsURL(u) {
+		return nil, errURLForbidden
+	}
+	return &oauth.Credentials{
+		Grant: oauth.Enterprise, ClientID: c.GetClientId(), ClientSecret: c.GetClientSecret(), Scopes: c.GetScopes(),
+		Identity: &oauth.Identity{
+			Issuer: c.GetIdpIssuer(), TokenEndpoint: c.GetIdpTokenEndpoint(), ClientID: c.GetIdpClientId(), ClientSecret: c.GetIdpClientSecret(),
+			Subject: c.GetIdToken(), Token: func(context.Context) (string, error) { return c.GetIdToken(), nil },
+		},
 	}, nil
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ func TestPersonalRefusals(t *testing.T) {
 	}
 	code := func(c *mcpbridgev1.AuthorizationCode) *mcpbridgev1.Credentials {
 		return &mcpbridgev1.Credentials{Kind: &mcpbridgev1.Credentials_AuthorizationCode{AuthorizationCode: c}}
+	}
+	enterprise := func(c *mcpbridgev1.EnterpriseManaged) *mcpbridgev1.Credentials {
+		return &mcpbridgev1.Credentials{Kind: &mcpbridgev1.Credentials_EnterpriseManaged{EnterpriseManaged: c}}
 	}
 	const secret = "s3cret"
 	for name, test := range map[string]struct {
@@ -57,11 +61,18 @@ func TestPersonalRefusals(t *testing.T) {
 		"person, plain http":      {nil, code(&mcpbridgev1.AuthorizationCode{RedirectUri: "http://example.com/"}), "credentials.authorization_code.redirect_uri"},
 		"person, script":          {nil, code(&mcpbridgev1.AuthorizationCode{RedirectUri: "javascript:alert(1)"}), "credentials.authorization_code.redirect_uri"},
 		"person, app":             {nil, code(&mcpbridgev1.AuthorizationCode{RedirectUri: "com.example.app:/back"}), ""},
-		"secret without id":       {nil, code(&mcpbridgev1.AuthorizationCode{RedirectUri: "https://a.example.com/", ClientSecret: secret}), "credentials.authorization_code.client_id"},
+		"enterprise": {nil, enterprise(&mcpbridgev1.EnterpriseManaged{
+			IdToken: secret, IdpIssuer: "https://" + allowedHost, IdpClientId: "a", ClientId: "b",
+		}), ""},
+		"enterprise without token": {nil, enterprise(&mcpbridgev1.EnterpriseManaged{}), "credentials.enterprise_managed.id_token"},
+		"enterprise without provider": {nil, enterprise(&mcpbridgev1.EnterpriseManaged{
+			IdToken: secret, IdpClientId: "a", ClientId: "b",
+		}), "credentials.enterprise_managed.idp_issuer"},
+		"secret without id": {nil, code(&mcpbridgev1.AuthorizationCode{RedirectUri: "https://a.example.com/", ClientSecret: secret}), "credentials.authorization_code.client_id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := New(nil, Options{})
+			s := New(nil, Options{Policy: hostPolicy{}})
 			_, err := s.personal("p", &mcpbridgev1.ConnectRequest{Headers: test.headers, Credentials: test.credentials})
 			var field *fieldError
 			errors.As(err, &field)
@@ -70,6 +81,40 @@ func TestPersonalRefusals(t *testing.T) {
 				t.Error(err)
 			case test.field != "" && (field == nil || field.Field != test.field || strings.Contains(err.Error(), secret)):
 				t.Errorf("got %v, want a complaint of %s", err, test.field)
+			}
+		})
+	}
+}
+
+// The only host that a hostPolicy allows.
+const allowedHost = "idp.example.com"
+
+type hostPolicy struct{}
+
+func (hostPolicy) AllowsURL(u *url.URL) bool   { return u.Host == allowedHost }
+func (hostPolicy) AllowsCommand([]string) bool { return false }
+
+// An ID token is sent where the operator allows it, and nowhere else.
+func TestIdentityProviderForbidden(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		policy           Policy
+		issuer, endpoint string
+		want             error
+	}{
+		"allowed":          {hostPolicy{}, "https://" + allowedHost, "", nil},
+		"no policy":        {nil, "https://" + allowedHost, "", errURLForbidden},
+		"another issuer":   {hostPolicy{}, "https://10.0.0.7", "", errURLForbidden},
+		"another endpoint": {hostPolicy{}, "https://" + allowedHost, "https://10.0.0.7/token", errURLForbidden},
+		"no URL":           {hostPolicy{}, "file:///etc/passwd", "", errURLForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := New(nil, Options{Policy: tt.policy}).enterpriseManaged(&mcpbridgev1.EnterpriseManaged{
+				IdToken: "t", IdpIssuer: tt.issuer, IdpTokenEndpoint: tt.endpoint, IdpClientId: "a", ClientId: "b",
+			})
+			if !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
 			}
 		})
 	}

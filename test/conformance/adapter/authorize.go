@@ -36,6 +36,13 @@ func (s *scenario) credentials() *mcpbridgev1.Credentials {
 		machine.Proof = &mcpbridgev1.ClientCredentials_PrivateKeyJwt{PrivateKeyJwt: &mcpbridgev1.PrivateKeyJwt{
 			PrivateKeyPem: s.context.PrivateKeyPEM, SigningAlgorithm: s.context.SigningAlgorithm,
 		}}
+	case "auth/enterprise-managed-authorization":
+		return &mcpbridgev1.Credentials{Kind: &mcpbridgev1.Credentials_EnterpriseManaged{
+			EnterpriseManaged: &mcpbridgev1.EnterpriseManaged{
+				IdToken: s.context.IDToken, IdpIssuer: s.context.IDPIssuer, IdpTokenEndpoint: s.context.IDPTokenEndpoint,
+				IdpClientId: s.context.IDPClientID, ClientId: id, ClientSecret: s.context.ClientSecret,
+			},
+		}}
 	default:
 		return &mcpbridgev1.Credentials{Kind: &mcpbridgev1.Credentials_AuthorizationCode{
 			AuthorizationCode: &mcpbridgev1.AuthorizationCode{

@@ -26,6 +26,10 @@ type suiteContext struct {
 	ClientSecret     string `json:"client_secret"`
 	PrivateKeyPEM    string `json:"private_key_pem"`
 	SigningAlgorithm string `json:"signing_algorithm"`
+	IDToken          string `json:"idp_id_token"`
+	IDPIssuer        string `json:"idp_issuer"`
+	IDPTokenEndpoint string `json:"idp_token_endpoint"`
+	IDPClientID      string `json:"idp_client_id"`
 	ToolCalls        []struct {
 		Name      string          `json:"name"`
 		Arguments json.RawMessage `json:"arguments"`

@@ -629,6 +629,7 @@ type Credentials struct {
 	//	*Credentials_BearerToken
 	//	*Credentials_ClientCredentials
 	//	*Credentials_AuthorizationCode
+	//	*Credentials_EnterpriseManaged
 	Kind          isCredentials_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -698,6 +699,15 @@ func (x *Credentials) GetAuthorizationCode() *AuthorizationCode {
 	return nil
 }
 
+func (x *Credentials) GetEnterpriseManaged() *EnterpriseManaged {
+	if x != nil {
+		if x, ok := x.Kind.(*Credentials_EnterpriseManaged); ok {
+			return x.EnterpriseManaged
+		}
+	}
+	return nil
+}
+
 type isCredentials_Kind interface {
 	isCredentials_Kind()
 }
@@ -717,11 +727,18 @@ type Credentials_AuthorizationCode struct {
 	AuthorizationCode *AuthorizationCode `protobuf:"bytes,3,opt,name=authorization_code,json=authorizationCode,proto3,oneof"`
 }
 
+type Credentials_EnterpriseManaged struct {
+	// The caller's identity provider vouches for the caller.
+	EnterpriseManaged *EnterpriseManaged `protobuf:"bytes,4,opt,name=enterprise_managed,json=enterpriseManaged,proto3,oneof"`
+}
+
 func (*Credentials_BearerToken) isCredentials_Kind() {}
 
 func (*Credentials_ClientCredentials) isCredentials_Kind() {}
 
 func (*Credentials_AuthorizationCode) isCredentials_Kind() {}
+
+func (*Credentials_EnterpriseManaged) isCredentials_Kind() {}
 
 // OAuth 2.1 client credentials: for machines.
 type ClientCredentials struct {
@@ -966,6 +983,120 @@ func (x *AuthorizationCode) GetScopes() []string {
 	return nil
 }
 
+// Enterprise-managed authorization (MCP extension, SEP-990): the bridge exchanges
+// the caller's ID token at the identity provider for an assertion (ID-JAG), and
+// that at the server's authorization server for a token. The URLs below must be
+// ones that the operator allows: else PERMISSION_DENIED, reason
+// DESTINATION_FORBIDDEN.
+type EnterpriseManaged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's ID token. Connect again when it has expired. Required.
+	IdToken string `protobuf:"bytes,1,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
+	// The identity provider, whose metadata names its token endpoint. Required,
+	// unless there is an `idp_token_endpoint`.
+	IdpIssuer string `protobuf:"bytes,2,opt,name=idp_issuer,json=idpIssuer,proto3" json:"idp_issuer,omitempty"`
+	// Token endpoint of the identity provider. Empty: that of its metadata.
+	IdpTokenEndpoint string `protobuf:"bytes,3,opt,name=idp_token_endpoint,json=idpTokenEndpoint,proto3" json:"idp_token_endpoint,omitempty"`
+	// Client id at the identity provider. Required.
+	IdpClientId string `protobuf:"bytes,4,opt,name=idp_client_id,json=idpClientId,proto3" json:"idp_client_id,omitempty"`
+	// Client secret at the identity provider. Empty: a public client.
+	IdpClientSecret string `protobuf:"bytes,5,opt,name=idp_client_secret,json=idpClientSecret,proto3" json:"idp_client_secret,omitempty"`
+	// Client id at the server's authorization server. Required.
+	ClientId string `protobuf:"bytes,6,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// Client secret at the server's authorization server. Empty: a public client.
+	ClientSecret string `protobuf:"bytes,7,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// Scopes to ask for. Empty: those that the server names.
+	Scopes        []string `protobuf:"bytes,8,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnterpriseManaged) Reset() {
+	*x = EnterpriseManaged{}
+	mi := &file_mcpbridge_v1_connect_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnterpriseManaged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnterpriseManaged) ProtoMessage() {}
+
+func (x *EnterpriseManaged) ProtoReflect() protoreflect.Message {
+	mi := &file_mcpbridge_v1_connect_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnterpriseManaged.ProtoReflect.Descriptor instead.
+func (*EnterpriseManaged) Descriptor() ([]byte, []int) {
+	return file_mcpbridge_v1_connect_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *EnterpriseManaged) GetIdToken() string {
+	if x != nil {
+		return x.IdToken
+	}
+	return ""
+}
+
+func (x *EnterpriseManaged) GetIdpIssuer() string {
+	if x != nil {
+		return x.IdpIssuer
+	}
+	return ""
+}
+
+func (x *EnterpriseManaged) GetIdpTokenEndpoint() string {
+	if x != nil {
+		return x.IdpTokenEndpoint
+	}
+	return ""
+}
+
+func (x *EnterpriseManaged) GetIdpClientId() string {
+	if x != nil {
+		return x.IdpClientId
+	}
+	return ""
+}
+
+func (x *EnterpriseManaged) GetIdpClientSecret() string {
+	if x != nil {
+		return x.IdpClientSecret
+	}
+	return ""
+}
+
+func (x *EnterpriseManaged) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnterpriseManaged) GetClientSecret() string {
+	if x != nil {
+		return x.ClientSecret
+	}
+	return ""
+}
+
+func (x *EnterpriseManaged) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
 var File_mcpbridge_v1_connect_proto protoreflect.FileDescriptor
 
 const file_mcpbridge_v1_connect_proto_rawDesc = "" +
@@ -1024,11 +1155,12 @@ const file_mcpbridge_v1_connect_proto_rawDesc = "" +
 	"\aheaders\x18\x02 \x03(\v2-.mcpbridge.v1.WebSocketTransport.HeadersEntryR\aheaders\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xde\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb0\x02\n" +
 	"\vCredentials\x12#\n" +
 	"\fbearer_token\x18\x01 \x01(\tH\x00R\vbearerToken\x12P\n" +
 	"\x12client_credentials\x18\x02 \x01(\v2\x1f.mcpbridge.v1.ClientCredentialsH\x00R\x11clientCredentials\x12P\n" +
-	"\x12authorization_code\x18\x03 \x01(\v2\x1f.mcpbridge.v1.AuthorizationCodeH\x00R\x11authorizationCodeB\x06\n" +
+	"\x12authorization_code\x18\x03 \x01(\v2\x1f.mcpbridge.v1.AuthorizationCodeH\x00R\x11authorizationCode\x12P\n" +
+	"\x12enterprise_managed\x18\x04 \x01(\v2\x1f.mcpbridge.v1.EnterpriseManagedH\x00R\x11enterpriseManagedB\x06\n" +
 	"\x04kind\"\xbf\x01\n" +
 	"\x11ClientCredentials\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12%\n" +
@@ -1044,7 +1176,17 @@ const file_mcpbridge_v1_connect_proto_rawDesc = "" +
 	"\fredirect_uri\x18\x01 \x01(\tR\vredirectUri\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12#\n" +
 	"\rclient_secret\x18\x03 \x01(\tR\fclientSecret\x12\x16\n" +
-	"\x06scopes\x18\x04 \x03(\tR\x06scopesBS\n" +
+	"\x06scopes\x18\x04 \x03(\tR\x06scopes\"\xa5\x02\n" +
+	"\x11EnterpriseManaged\x12\x19\n" +
+	"\bid_token\x18\x01 \x01(\tR\aidToken\x12\x1d\n" +
+	"\n" +
+	"idp_issuer\x18\x02 \x01(\tR\tidpIssuer\x12,\n" +
+	"\x12idp_token_endpoint\x18\x03 \x01(\tR\x10idpTokenEndpoint\x12\"\n" +
+	"\ridp_client_id\x18\x04 \x01(\tR\vidpClientId\x12*\n" +
+	"\x11idp_client_secret\x18\x05 \x01(\tR\x0fidpClientSecret\x12\x1b\n" +
+	"\tclient_id\x18\x06 \x01(\tR\bclientId\x12#\n" +
+	"\rclient_secret\x18\a \x01(\tR\fclientSecret\x12\x16\n" +
+	"\x06scopes\x18\b \x03(\tR\x06scopesBS\n" +
 	"\x0fio.mcpbridge.v1P\x01Z>github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1;mcpbridgev1b\x06proto3"
 
 var (
@@ -1059,7 +1201,7 @@ func file_mcpbridge_v1_connect_proto_rawDescGZIP() []byte {
 	return file_mcpbridge_v1_connect_proto_rawDescData
 }
 
-var file_mcpbridge_v1_connect_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_mcpbridge_v1_connect_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_mcpbridge_v1_connect_proto_goTypes = []any{
 	(*ConnectRequest)(nil),      // 0: mcpbridge.v1.ConnectRequest
 	(*ConnectResponse)(nil),     // 1: mcpbridge.v1.ConnectResponse
@@ -1072,47 +1214,49 @@ var file_mcpbridge_v1_connect_proto_goTypes = []any{
 	(*ClientCredentials)(nil),   // 8: mcpbridge.v1.ClientCredentials
 	(*PrivateKeyJwt)(nil),       // 9: mcpbridge.v1.PrivateKeyJwt
 	(*AuthorizationCode)(nil),   // 10: mcpbridge.v1.AuthorizationCode
-	nil,                         // 11: mcpbridge.v1.ConnectRequest.HeadersEntry
-	nil,                         // 12: mcpbridge.v1.StdioTransport.EnvEntry
-	nil,                         // 13: mcpbridge.v1.HttpTransport.HeadersEntry
-	nil,                         // 14: mcpbridge.v1.SseTransport.HeadersEntry
-	nil,                         // 15: mcpbridge.v1.WebSocketTransport.HeadersEntry
-	(*Implementation)(nil),      // 16: mcpbridge.v1.Implementation
-	(*Root)(nil),                // 17: mcpbridge.v1.Root
-	(*Answers)(nil),             // 18: mcpbridge.v1.Answers
-	(*durationpb.Duration)(nil), // 19: google.protobuf.Duration
-	(Sharing)(0),                // 20: mcpbridge.v1.Sharing
-	(JsonFormat)(0),             // 21: mcpbridge.v1.JsonFormat
-	(*Session)(nil),             // 22: mcpbridge.v1.Session
+	(*EnterpriseManaged)(nil),   // 11: mcpbridge.v1.EnterpriseManaged
+	nil,                         // 12: mcpbridge.v1.ConnectRequest.HeadersEntry
+	nil,                         // 13: mcpbridge.v1.StdioTransport.EnvEntry
+	nil,                         // 14: mcpbridge.v1.HttpTransport.HeadersEntry
+	nil,                         // 15: mcpbridge.v1.SseTransport.HeadersEntry
+	nil,                         // 16: mcpbridge.v1.WebSocketTransport.HeadersEntry
+	(*Implementation)(nil),      // 17: mcpbridge.v1.Implementation
+	(*Root)(nil),                // 18: mcpbridge.v1.Root
+	(*Answers)(nil),             // 19: mcpbridge.v1.Answers
+	(*durationpb.Duration)(nil), // 20: google.protobuf.Duration
+	(Sharing)(0),                // 21: mcpbridge.v1.Sharing
+	(JsonFormat)(0),             // 22: mcpbridge.v1.JsonFormat
+	(*Session)(nil),             // 23: mcpbridge.v1.Session
 }
 var file_mcpbridge_v1_connect_proto_depIdxs = []int32{
 	2,  // 0: mcpbridge.v1.ConnectRequest.transport:type_name -> mcpbridge.v1.TransportConfig
-	16, // 1: mcpbridge.v1.ConnectRequest.client_info:type_name -> mcpbridge.v1.Implementation
-	17, // 2: mcpbridge.v1.ConnectRequest.roots:type_name -> mcpbridge.v1.Root
-	18, // 3: mcpbridge.v1.ConnectRequest.answers:type_name -> mcpbridge.v1.Answers
-	19, // 4: mcpbridge.v1.ConnectRequest.default_timeout:type_name -> google.protobuf.Duration
-	19, // 5: mcpbridge.v1.ConnectRequest.idle_timeout:type_name -> google.protobuf.Duration
-	11, // 6: mcpbridge.v1.ConnectRequest.headers:type_name -> mcpbridge.v1.ConnectRequest.HeadersEntry
+	17, // 1: mcpbridge.v1.ConnectRequest.client_info:type_name -> mcpbridge.v1.Implementation
+	18, // 2: mcpbridge.v1.ConnectRequest.roots:type_name -> mcpbridge.v1.Root
+	19, // 3: mcpbridge.v1.ConnectRequest.answers:type_name -> mcpbridge.v1.Answers
+	20, // 4: mcpbridge.v1.ConnectRequest.default_timeout:type_name -> google.protobuf.Duration
+	20, // 5: mcpbridge.v1.ConnectRequest.idle_timeout:type_name -> google.protobuf.Duration
+	12, // 6: mcpbridge.v1.ConnectRequest.headers:type_name -> mcpbridge.v1.ConnectRequest.HeadersEntry
 	7,  // 7: mcpbridge.v1.ConnectRequest.credentials:type_name -> mcpbridge.v1.Credentials
-	20, // 8: mcpbridge.v1.ConnectRequest.sharing:type_name -> mcpbridge.v1.Sharing
-	21, // 9: mcpbridge.v1.ConnectRequest.json_format:type_name -> mcpbridge.v1.JsonFormat
-	22, // 10: mcpbridge.v1.ConnectResponse.session:type_name -> mcpbridge.v1.Session
+	21, // 8: mcpbridge.v1.ConnectRequest.sharing:type_name -> mcpbridge.v1.Sharing
+	22, // 9: mcpbridge.v1.ConnectRequest.json_format:type_name -> mcpbridge.v1.JsonFormat
+	23, // 10: mcpbridge.v1.ConnectResponse.session:type_name -> mcpbridge.v1.Session
 	3,  // 11: mcpbridge.v1.TransportConfig.stdio:type_name -> mcpbridge.v1.StdioTransport
 	4,  // 12: mcpbridge.v1.TransportConfig.http:type_name -> mcpbridge.v1.HttpTransport
 	5,  // 13: mcpbridge.v1.TransportConfig.sse:type_name -> mcpbridge.v1.SseTransport
 	6,  // 14: mcpbridge.v1.TransportConfig.websocket:type_name -> mcpbridge.v1.WebSocketTransport
-	12, // 15: mcpbridge.v1.StdioTransport.env:type_name -> mcpbridge.v1.StdioTransport.EnvEntry
-	13, // 16: mcpbridge.v1.HttpTransport.headers:type_name -> mcpbridge.v1.HttpTransport.HeadersEntry
-	14, // 17: mcpbridge.v1.SseTransport.headers:type_name -> mcpbridge.v1.SseTransport.HeadersEntry
-	15, // 18: mcpbridge.v1.WebSocketTransport.headers:type_name -> mcpbridge.v1.WebSocketTransport.HeadersEntry
+	13, // 15: mcpbridge.v1.StdioTransport.env:type_name -> mcpbridge.v1.StdioTransport.EnvEntry
+	14, // 16: mcpbridge.v1.HttpTransport.headers:type_name -> mcpbridge.v1.HttpTransport.HeadersEntry
+	15, // 17: mcpbridge.v1.SseTransport.headers:type_name -> mcpbridge.v1.SseTransport.HeadersEntry
+	16, // 18: mcpbridge.v1.WebSocketTransport.headers:type_name -> mcpbridge.v1.WebSocketTransport.HeadersEntry
 	8,  // 19: mcpbridge.v1.Credentials.client_credentials:type_name -> mcpbridge.v1.ClientCredentials
 	10, // 20: mcpbridge.v1.Credentials.authorization_code:type_name -> mcpbridge.v1.AuthorizationCode
-	9,  // 21: mcpbridge.v1.ClientCredentials.private_key_jwt:type_name -> mcpbridge.v1.PrivateKeyJwt
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	11, // 21: mcpbridge.v1.Credentials.enterprise_managed:type_name -> mcpbridge.v1.EnterpriseManaged
+	9,  // 22: mcpbridge.v1.ClientCredentials.private_key_jwt:type_name -> mcpbridge.v1.PrivateKeyJwt
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_mcpbridge_v1_connect_proto_init() }
@@ -1139,6 +1283,7 @@ func file_mcpbridge_v1_connect_proto_init() {
 		(*Credentials_BearerToken)(nil),
 		(*Credentials_ClientCredentials)(nil),
 		(*Credentials_AuthorizationCode)(nil),
+		(*Credentials_EnterpriseManaged)(nil),
 	}
 	file_mcpbridge_v1_connect_proto_msgTypes[8].OneofWrappers = []any{
 		(*ClientCredentials_ClientSecret)(nil),
@@ -1150,7 +1295,7 @@ func file_mcpbridge_v1_connect_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mcpbridge_v1_connect_proto_rawDesc), len(file_mcpbridge_v1_connect_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -439,7 +439,8 @@ type ListToolsRequest struct {
 	// item that is on two pages is returned once. Not with `cursor`.
 	All bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
 	// Members for the `_meta` object of the MCP request. Those that the protocol
-	// reserves are set by the bridge, whose values win. Absent: none.
+	// reserves are set by the bridge, whose values win. Absent: none. In a group it
+	// must be absent: the group keeps its members' lists, whoever asks for them.
 	Meta *structpb.Struct `protobuf:"bytes,4,opt,name=meta,proto3" json:"meta,omitempty"`
 	// `meta` as exact JSON text, see JsonFormat.
 	MetaJson *string `protobuf:"bytes,5,opt,name=meta_json,json=metaJson,proto3,oneof" json:"meta_json,omitempty"`
