@@ -56,6 +56,9 @@ type outcome struct {
 	text string
 }
 
+// unknownGroup is as long as that of a real one.
+const unknownGroup = "groups/00000"
+
 // TestSessionsOfOthers calls every RPC and every path with the session of
 // somebody else, and with one that does not exist: nothing tells them apart.
 func TestSessionsOfOthers(t *testing.T) {
@@ -66,35 +69,7 @@ func TestSessionsOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("gRPC", func(t *testing.T) {
-		for method, request := range requestsOnSessions() {
-			t.Run(method, func(t *testing.T) {
-				got, want := byGRPC(t, bob, method, request(stolen)), byGRPC(t, bob, method, request(unknownSession))
-				got.text = strings.ReplaceAll(got.text, strings.TrimPrefix(stolen, "sessions/"), strings.TrimPrefix(unknownSession, "sessions/"))
-				if got != want {
-					t.Errorf("the session of another gives\n%+v\nan unknown one\n%+v", got, want)
-				}
-				if want.code != codes.NotFound && want.code != codes.Unimplemented {
-					t.Errorf("code %s: the request does not come as far as the session: %s", want.code, want.text)
-				}
-			})
-		}
-	})
-	t.Run("REST", func(t *testing.T) {
-		web := newWeb(t)
-		for _, request := range restRequests() {
-			t.Run(request.method+" "+request.path, func(t *testing.T) {
-				got, want := b.byREST(t, web, request, stolen), b.byREST(t, web, request, unknownSession)
-				got.text = strings.ReplaceAll(got.text, strings.TrimPrefix(stolen, "sessions/"), strings.TrimPrefix(unknownSession, "sessions/"))
-				if got != want {
-					t.Errorf("the session of another gives\n%+v\nan unknown one\n%+v", got, want)
-				}
-				if want.code != codes.NotFound && want.code != codes.Unimplemented {
-					t.Errorf("code %s: the request does not come as far as the session: %s", want.code, want.text)
-				}
-			})
-		}
-	})
+	b.steal(t, stolen, unknownSession)
 	// It has survived all that.
 	list, err := mcpbridgev1.NewMcpServiceClient(bob).ListSessions(t.Context(), &mcpbridgev1.ListSessionsRequest{})
 	if err != nil || len(list.GetSessions()) > 0 {
@@ -105,17 +80,67 @@ func TestSessionsOfOthers(t *testing.T) {
 	}
 }
 
-// requestsOnSessions makes for each method that takes the name of a session a
-// request that has nothing else wrong with it.
-func requestsOnSessions() map[string]func(session string) proto.Message {
+// TestGroupsOfOthers does the same with a group.
+func TestGroupsOfOthers(t *testing.T) {
+	t.Parallel()
+	b := twoCallers(t)
+	ann, bob := mcpbridgev1.NewMcpServiceClient(b.dial(t, tokenAnn)), mcpbridgev1.NewMcpServiceClient(b.dial(t, tokenBob))
+	made, err := ann.CreateGroup(t.Context(), &mcpbridgev1.CreateGroupRequest{
+		GroupId: "annas", Members: []*mcpbridgev1.GroupMember{{Target: "servers/server"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.steal(t, made.GetGroup().GetName(), unknownGroup)
+	list, err := bob.ListGroups(t.Context(), &mcpbridgev1.ListGroupsRequest{})
+	if err != nil || len(list.GetGroups()) > 0 {
+		t.Errorf("the thief's groups are %v, %v", list, err)
+	}
+	if _, err := ann.Ping(t.Context(), &mcpbridgev1.PingRequest{Target: made.GetGroup().GetName()}); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+}
+
+// steal makes all requests as bob with something of ann's, and with what does not
+// exist.
+func (b *bridge) steal(t *testing.T, stolen, unknown string) {
+	t.Helper()
+	_, id, _ := strings.Cut(stolen, "/")
+	_, none, _ := strings.Cut(unknown, "/")
+	compare := func(t *testing.T, got, want outcome) {
+		t.Helper()
+		if got.text = strings.ReplaceAll(got.text, id, none); got != want {
+			t.Errorf("what is another's gives\n%+v\nwhat is unknown\n%+v", got, want)
+		}
+		if want.code != codes.NotFound && want.code != codes.Unimplemented {
+			t.Errorf("code %s: the request does not come that far: %s", want.code, want.text)
+		}
+	}
+	bob, web := b.dial(t, tokenBob), newWeb(t)
+	isGroup := strings.HasPrefix(unknown, "groups/")
+	for method, request := range requestsOn(isGroup) {
+		t.Run("gRPC "+method, func(t *testing.T) {
+			compare(t, byGRPC(t, bob, method, request(stolen)), byGRPC(t, bob, method, request(unknown)))
+		})
+	}
+	for _, request := range restRequests(isGroup) {
+		t.Run(request.method+" "+request.path, func(t *testing.T) {
+			compare(t, b.byREST(t, web, request, stolen), b.byREST(t, web, request, unknown))
+		})
+	}
+}
+
+// requestsOn makes for each method that takes the name of a session, or of a group,
+// a request that has nothing else wrong with it.
+func requestsOn(groups bool) map[string]func(name string) proto.Message {
 	more := map[string]string{
 		"CallTool": `"name":"echo"`, "CallToolStream": `"name":"echo"`, "GetPrompt": `"name":"greet"`,
 		"ReadResource": `"uri":"test://text"`, "SubscribeResource": `"uri":"test://text"`, "UnsubscribeResource": `"uri":"test://text"`,
 		"Complete":   `"prompt":"greet","argument":{"name":"tone","value":"w"}`,
 		"GetTask":    `"taskId":"1"`,
-		"CancelTask": `"taskId":"1"`, "GetTaskResult": `"taskId":"1"`, "UpdateTask": `"taskId":"1"`,
+		"CancelTask": `"taskId":"1"`, "UpdateTask": `"taskId":"1","inputResponses":{"x":{}},"requestState":"x"`,
 		"SetLoggingLevel": `"level":"LOGGING_LEVEL_INFO"`, "SendProgress": `"progressToken":"1","progress":1`,
-		"Respond": `"requestId":"1"`,
+		"Respond": `"id":"1"`, "AddGroupMember": `"member":{"target":"servers/server"}`, "RemoveGroupMember": `"member":"server"`,
 	}
 	requests := make(map[string]func(string) proto.Message)
 	methods := mcpbridgev1.File_mcpbridge_v1_mcp_service_proto.Services().ByName("McpService").Methods()
@@ -124,25 +149,33 @@ func requestsOnSessions() map[string]func(session string) proto.Message {
 		name, input := string(method.Name()), method.Input()
 		field := "target"
 		switch {
+		case name == "SendProgress" && groups: // which is for no group
+			continue
 		case input.Fields().ByName("target") != nil:
-		case name == "GetSession", name == "Disconnect":
+		case !groups && (name == "GetSession" || name == "Disconnect"), groups && input.Fields().ByName("name") != nil && strings.Contains(name, "Group"):
 			field = "name"
 		default:
 			continue
 		}
-		requests[name] = func(session string) proto.Message {
-			text := fmt.Sprintf(`{%q:%q`, field, session)
+		requests[name] = func(of string) proto.Message {
+			text := fmt.Sprintf(`{%q:%q`, field, of)
 			if more[name] != "" {
 				text += "," + more[name]
 			}
-			m := dynamicpb.NewMessage(input)
-			if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(text+"}"), m); err != nil {
-				panic(err)
-			}
-			return m
+			return requestOf(name, text+"}")
 		}
 	}
 	return requests
+}
+
+// requestOf reads a request of a method.
+func requestOf(method, text string) proto.Message {
+	m := dynamicpb.NewMessage(mcpbridgev1.File_mcpbridge_v1_mcp_service_proto.Services().ByName("McpService").
+		Methods().ByName(protoreflect.Name(method)).Input())
+	if err := protojson.Unmarshal([]byte(text), m); err != nil {
+		panic(err)
+	}
+	return m
 }
 
 // byGRPC makes a call and returns what its caller sees.
@@ -180,9 +213,13 @@ func withoutTrace(md metadata.MD) string {
 
 type restRequest struct{ method, path, body string }
 
-// restRequests are the paths below a session.
-func restRequests() []restRequest {
-	return []restRequest{
+// restRequests are the paths below a session, or a group.
+func restRequests(groups bool) []restRequest {
+	own := []restRequest{{"POST", ":sendProgress", `{"progressToken":"1","progress":1}`}}
+	if groups {
+		own = []restRequest{{"POST", "/members", `{"target":"servers/server"}`}, {"DELETE", "/members/server", ""}}
+	}
+	return append(own, []restRequest{
 		{"GET", "", ""},
 		{"DELETE", "", ""},
 		{"GET", "/tools", ""},
@@ -204,7 +241,12 @@ func restRequests() []restRequest {
 		{"POST", ":setLoggingLevel", `{"level":"LOGGING_LEVEL_INFO"}`},
 		{"GET", "/events", ""},
 		{"POST", "/requests/1:respond", "{}"},
-	}
+		{"GET", "/tasks", ""},
+		{"GET", "/tasks/1", ""},
+		{"POST", "/tasks/1:update", `{"inputResponses":{"x":{}},"requestState":"x"}`},
+		{"POST", "/tasks/1:cancel", "{}"},
+		{"POST", ":setRoots", "{}"},
+	}...)
 }
 
 // byREST makes a call as bob and returns what he sees.

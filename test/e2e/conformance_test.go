@@ -59,7 +59,7 @@ func TestConformance(t *testing.T) {
 	}{
 		"requirements 2025-11-25": {[]string{"--requirements", "2025-11-25"}, requirements20251125()},
 		"requirements 2026-07-28": {[]string{"--requirements", "2026-07-28"}, requirements20260728()},
-		"enterprise":              {[]string{"--scenario", "auth/enterprise-managed-authorization"}, score{"auth/enterprise-managed-authorization": 1}},
+		"enterprise":              {[]string{"--scenario", "auth/enterprise-managed-authorization"}, score{"auth/enterprise-managed-authorization": 10}},
 		// It measures times, so it is run once more with nothing beside it.
 		"sse-retry alone": {[]string{"--scenario", "sse-retry"}, score{"sse-retry": 3}},
 	} {
