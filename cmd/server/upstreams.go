@@ -80,6 +80,7 @@ func (u *upstreams) server(name string, s config.Server) (*pool.Server, error) {
 	server := &pool.Server{
 		Name:        name,
 		Client:      client,
+		Personal:    len(s.ForwardHeaders) > 0,
 		Stateful:    s.Stateful,
 		Shared:      s.Shared,
 		IdleTimeout: s.IdleTimeout,

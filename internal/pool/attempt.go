@@ -132,8 +132,8 @@ func (u *Upstream) readyLocked(l *Live) {
 
 // beginLocked begins the use of a new session.
 func (u *Upstream) beginLocked(now time.Time, l *Live) {
-	info := l.Info()
-	u.server.info.Store(&info)
+	u.said = l.Info()
+	u.server.tell(u.said, u.personal())
 	u.generation = u.pool.generation.Add(1)
 	l.upstream = u
 	l.begin(now, u.generation, u.server.MaxSessionAge)

@@ -78,7 +78,7 @@ func TestCircuitOpens(t *testing.T) {
 		if _, _, err := p.CheckOut(t.Context(), "s", "c", forms); err == nil || d.dials.Load() != 5 {
 			t.Errorf("an upstream of a call's own: %v", err)
 		}
-		st, _ := p.ServerStatus(server(t, p), "b")
+		st, _, _ := p.ServerStatus(server(t, p), "b")
 		if _, told := circuitOpen(st.LastFailure.Err); st.State != pool.TransientFailure || !told {
 			t.Errorf("status %+v", st)
 		}

@@ -140,7 +140,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 func (u *Upstream) wrap(err error, d transport.Delivery, attempt int) error {
 	return &CallError{
-		Server: u.server.Name, Transport: u.client.Peer().Transport, Era: u.server.Info().Era,
+		Server: u.server.Name, Transport: u.client.Peer().Transport, Era: u.server.Era(),
 		Delivery: d, Attempt: attempt, Err: u.stateLost(err),
 	}
 }

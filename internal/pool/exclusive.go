@@ -28,7 +28,7 @@ func (p *Pool) CheckOut(ctx context.Context, server, principal string, c mcp.Cap
 	case s.Stateful:
 		return nil, nil, &StatefulError{Server: server}
 	}
-	if s.Info().Era != mcp.EraModern {
+	if s.Era() != mcp.EraModern {
 		u, err := p.take(s, principal, c)
 		if err != nil {
 			return nil, nil, err
@@ -37,7 +37,7 @@ func (p *Pool) CheckOut(ctx context.Context, server, principal string, c mcp.Cap
 			p.giveBack(u)
 			return nil, nil, err
 		}
-		if s.Info().Era == mcp.EraLegacy {
+		if s.Era() == mcp.EraLegacy {
 			return u, sync.OnceFunc(func() { p.giveBack(u) }), nil
 		}
 		p.giveBack(u)
@@ -51,7 +51,7 @@ func (p *Pool) CheckOut(ctx context.Context, server, principal string, c mcp.Cap
 
 // learn finds out of which era the server is, if that is not known.
 func (u *Upstream) learn(ctx context.Context) error {
-	if u.server.Info().Era != mcp.EraUnknown {
+	if u.server.Era() != mcp.EraUnknown {
 		return nil
 	}
 	live, err := u.acquire(ctx, false)
@@ -89,7 +89,7 @@ func (p *Pool) giveBack(u *Upstream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kind := u.kind()
-	if p.closed || len(p.free[kind]) >= maxFree || u.server.Info().Era != mcp.EraLegacy {
+	if p.closed || len(p.free[kind]) >= maxFree || u.server.Era() != mcp.EraLegacy {
 		delete(p.upstreams, u.key)
 		u.shut(errIdle)
 		return

@@ -100,7 +100,7 @@ func TestFurtherUpstreams(t *testing.T) {
 		if transports, most := slow.spread(); transports != 3 || most != 3 || d.dials.Load() != 3 {
 			t.Errorf("%d transports, %d on one, %d dials", transports, most, d.dials.Load())
 		}
-		if _, open := p.ServerStatus(u.Server(), ""); open != 3 {
+		if _, _, open := p.ServerStatus(u.Server(), ""); open != 3 {
 			t.Errorf("%d shown", open)
 		}
 		calls.Wait()

@@ -52,7 +52,7 @@ func (p *Pool) Open(ctx context.Context, o OpenParams) (*Session, error) {
 		return nil, &StatefulError{Server: o.Server.Name}
 	}
 	plain := o.Client == nil && o.ClientInfo == (mcp.Implementation{}) && o.Protocol == "" && !o.Server.Stateful
-	s.Lease = o.Server.Name != "" && (o.Lease || plain && o.Server.Info().Era == mcp.EraModern)
+	s.Lease = o.Server.Name != "" && (o.Lease || plain && o.Server.Era() == mcp.EraModern)
 	if err := p.enroll(s, o.Client, mcp.Profile{ClientInfo: o.ClientInfo, Protocol: o.Protocol}); err != nil {
 		return nil, err
 	}
@@ -142,10 +142,12 @@ func (p *Pool) enroll(s *Session, client *mcp.Client, profile mcp.Profile) error
 		Server: s.server.Name, Principal: s.Principal, Fingerprint: s.access.Fingerprint,
 		Session: s.ID, Capabilities: s.capabilities,
 	}
-	if client == nil {
+	brought := client != nil
+	if !brought {
 		client = s.server.client(s.access)
 	}
 	own := p.addLocked(s.server, key, client, profile)
+	own.brought = brought || s.access.Fingerprint != ""
 	s.own, s.joined = own, own
 	if s.asks() {
 		own.amend(&s.interest, func() bool { s.interest.standing = true; return true })

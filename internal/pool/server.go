@@ -20,6 +20,9 @@ type Server struct {
 	// ClientFor, if set, returns the client that opens sessions with that access.
 	// It must not wait for anything. Nil: Client does, whoever calls.
 	ClientFor func(Access) *mcp.Client
+	// Personal: the server sees one principal differently from another, without
+	// their doing. It is implied by ClientFor.
+	Personal bool
 	// Stateful forbids shared sessions, and opening one anew unasked.
 	Stateful bool
 	// Shared lets principals share sessions.
@@ -43,19 +46,36 @@ type Server struct {
 	// Repeatable are the tools that the operator calls safe to run twice.
 	Repeatable []string
 
-	// info is what the server said last.
-	info atomic.Pointer[mcp.Info]
+	// spoken is what the server spoke last, whoever called. said is what it told
+	// last a session that was nobody's own.
+	spoken, said atomic.Pointer[mcp.Info]
 	// answersPings: it has answered one.
 	answersPings atomic.Bool
 	circuit      circuit
 }
 
-// Info returns what the server last said of itself. The zero Info: nothing yet.
-func (s *Server) Info() mcp.Info {
-	if i := s.info.Load(); i != nil {
+// Era returns the era that the server spoke last.
+func (s *Server) Era() mcp.Era { return infoOf(&s.spoken).Era }
+
+// ProtocolVersion returns the revision that the server spoke last; empty: none
+// yet.
+func (s *Server) ProtocolVersion() string { return infoOf(&s.spoken).ProtocolVersion }
+
+// infoOf returns what is known, the zero Info if nothing is yet.
+func infoOf(p *atomic.Pointer[mcp.Info]) mcp.Info {
+	if i := p.Load(); i != nil {
 		return *i
 	}
 	return mcp.Info{}
+}
+
+// tell notes what the server has told a session. What it tells somebody of whom
+// it knows who that is may be for nobody else.
+func (s *Server) tell(i mcp.Info, personal bool) {
+	s.spoken.Store(&mcp.Info{Era: i.Era, ProtocolVersion: i.ProtocolVersion})
+	if !personal {
+		s.said.Store(&i)
+	}
 }
 
 func (s *Server) idleTimeout() time.Duration {

@@ -91,8 +91,12 @@ func (p *Pool) addLocked(s *Server, key Key, client *mcp.Client, profile mcp.Pro
 }
 
 // ServerStatus returns the state of the upstream that the principal's calls on
-// the server's name share, and how many sessions with it the principal has open.
-func (p *Pool) ServerStatus(s *Server, principal string) (st Status, open int) {
+// the server's name share, what the server last said of itself to the principal
+// or to nobody in particular, and how many sessions with it the principal has
+// open.
+func (p *Pool) ServerStatus(s *Server, principal string) (st Status, said mcp.Info, open int) {
+	said = infoOf(&s.said)
+	latest := int64(0)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, u := range p.upstreams {
@@ -101,11 +105,14 @@ func (p *Pool) ServerStatus(s *Server, principal string) (st Status, open int) {
 		}
 		us := u.Status()
 		open += us.Sessions
+		if told, generation := u.told(); generation > latest && !u.brought {
+			said, latest = told, generation
+		}
 		if key == sharedKey(s, s.access(Access{Principal: principal})) {
 			st = us
 		}
 	}
-	return s.circuit.show(st, &p.opts), open
+	return s.circuit.show(st, &p.opts), said, open
 }
 
 // status returns the state of the upstream of that key, without making one.

@@ -20,7 +20,9 @@ type Upstream struct {
 	profile mcp.Profile
 	// max is how many sessions there may be at a time.
 	max int
-	hub hub
+	// brought: its credentials are what the caller brought for a session.
+	brought bool
+	hub     hub
 
 	// mu guards what follows. Nothing that could wait happens while it is held.
 	mu    sync.Mutex
@@ -46,6 +48,8 @@ type Upstream struct {
 	lastUsed time.Time
 	// generation is that of the last session.
 	generation int64
+	// said is what the server told it last.
+	said mcp.Info
 	// keeper is nil while the hub wants nothing.
 	keeper *keeper
 	// held: a call has it for itself; call is what that wants.
@@ -61,6 +65,19 @@ type Upstream struct {
 
 // Server returns the server.
 func (u *Upstream) Server() *Server { return u.server }
+
+// personal reports whether what the server says may be for its principal alone.
+func (u *Upstream) personal() bool {
+	s := u.server
+	return u.brought || u.key.Principal != "" && (s.Personal || s.ClientFor != nil)
+}
+
+// told returns what the server told it last, and in which session.
+func (u *Upstream) told() (said mcp.Info, generation int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.said, u.generation
+}
 
 // Status returns a snapshot.
 func (u *Upstream) Status() Status {

@@ -83,7 +83,7 @@ func (o *ownerAsk) answer(ctx context.Context, q mcp.Question) (mcp.Answer, erro
 // askFollower asks the caller of a CallToolStream on its stream.
 func (s *Service) askFollower(f *follower, t target) mcp.Ask {
 	return func(ctx context.Context, q mcp.Question) (mcp.Answer, error) {
-		p := party{principal: t.principal, target: t.name, stream: true, blocks: takesBlocks(t.Server().Info().ProtocolVersion)}
+		p := party{principal: t.principal, target: t.name, stream: true, blocks: takesBlocks(t.Server().ProtocolVersion())}
 		return s.questions.ask(ctx, p, f, watchGrace, q)
 	}
 }

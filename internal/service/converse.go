@@ -93,7 +93,7 @@ func (s *Service) await(ctx context.Context, op *operation, t target, p *parkedC
 		if err != nil {
 			return op.failed(err)
 		}
-		st.Era = t.Server().Info().Era
+		st.Era = t.Server().Era()
 		return s.requireInput(op, t, st, time.Time{}, required.Result, resp)
 	case e.err != nil && op.inputs.state != nil:
 		return op.failed(&lateError{Err: e.err})
@@ -162,7 +162,7 @@ func (s *Service) unpark(ctx context.Context, op *operation, t target, st *reque
 func (s *Service) answerParked(
 	c call, t target, p *parkedCall, st *requestState, responses map[string]*mcpbridgev1.InputResponse,
 ) error {
-	blocks := takesBlocks(t.Server().Info().ProtocolVersion)
+	blocks := takesBlocks(t.Server().ProtocolVersion())
 	return p.answer(slices.Sorted(maps.Keys(responses)), func(key string, q mcp.Question, ok bool) (mcp.Answer, error) {
 		if _, known := st.Questions[key]; !ok && !known {
 			return mcp.Answer{}, unknownKey(key)

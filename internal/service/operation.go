@@ -148,7 +148,7 @@ func (s *Service) checkOut(ctx context.Context, op *operation, t target, caps mc
 		return t.Target, func() {}, nil
 	}
 	on, release, err := s.pool.CheckOut(ctx, t.Server().Name, t.principal, caps)
-	if err == nil && op.request.Task != nil && t.Server().Info().Era == mcp.EraLegacy {
+	if err == nil && op.request.Task != nil && t.Server().Era() == mcp.EraLegacy {
 		release()
 		return nil, nil, &connectFirstError{What: "a task of this server that may ask something"}
 	}

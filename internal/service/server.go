@@ -52,14 +52,13 @@ func (s *Service) ListServers(ctx context.Context, req *mcpbridgev1.ListServersR
 }
 
 func (s *Service) serverMessage(ctx context.Context, p *pool.Server, format convert.Format) (*mcpbridgev1.Server, error) {
-	status, upstreams := s.pool.ServerStatus(p, auth.FromContext(ctx).ID)
-	info := p.Info()
+	status, info, upstreams := s.pool.ServerStatus(p, auth.FromContext(ctx).ID)
 	out := &mcpbridgev1.Server{
 		Name:            serverPrefix + p.Name,
 		Transport:       transportOf(p.Client.Peer().Transport),
 		State:           stateOf(status.State),
 		LastFailure:     failureOf(status.LastFailure),
-		Era:             eraOf(info.Era),
+		Era:             eraOf(p.Era()),
 		ProtocolVersion: info.ProtocolVersion,
 		Upstreams:       int32(upstreams), //nolint:gosec // bounded by sessions.max
 		Generation:      status.Generation,

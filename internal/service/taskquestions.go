@@ -20,7 +20,7 @@ const inquiryTime = 2 * time.Second
 // the task has ended meanwhile, that is passing.
 func (s *Service) setQuestions(ctx context.Context, op *taskOperation, task *mcp.Task, resp *mcpbridgev1.GetTaskResponse) (passing bool, err error) {
 	asked := op.asking()
-	if op.on.Server().Info().Era == mcp.EraModern {
+	if op.on.Server().Era() == mcp.EraModern {
 		st, err := stateOfResult(task.JSON)
 		if err != nil {
 			return false, err
@@ -118,7 +118,7 @@ func (s *Service) UpdateTask(ctx context.Context, req *mcpbridgev1.UpdateTaskReq
 	switch {
 	case len(req.GetInputResponses()) == 0:
 		return nil, &fieldError{Field: "input_responses", Problem: "is required"}
-	case op.on.session == nil && op.on.Server().Info().Era == mcp.EraLegacy:
+	case op.on.session == nil && op.on.Server().Era() == mcp.EraLegacy:
 		return nil, &connectFirstError{What: "a task of this server that asks something"}
 	}
 	if err := required("request_state", req.GetRequestState()); err != nil {
