@@ -63,7 +63,8 @@ type Call struct {
 	LogLevel string
 	// Capabilities, if set, is what a modern server is told that this call's
 	// caller answers; nil: what the session's profile says. A legacy server goes
-	// by what the session was opened with.
+	// by what the session was opened with, and is refused what this leaves out of
+	// that.
 	Capabilities *Capabilities
 	// Ask answers the questions that the server asks during the call; nil: the
 	// Ask of the session's profile does.

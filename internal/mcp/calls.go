@@ -29,6 +29,8 @@ type watched struct {
 	method string
 	// ask is the call's own, nil if it has none.
 	ask Ask
+	// answers is what its caller answers, nil: what the session's user does.
+	answers *Capabilities
 	// ctx is the call's, and ends with it. end ends the call; it is nil for a
 	// call that the server cannot ask anything.
 	ctx context.Context //nolint:containedctx // lives as long as the call does
@@ -44,7 +46,7 @@ func (s *Session) watch(ctx context.Context, c *Call) (context.Context, *watched
 	}
 	w := &watched{method: c.Method, notify: c.Notify, lost: c.Lost, left: s.opts.CallNotifications}
 	if asks {
-		w.ask = c.Ask
+		w.ask, w.answers = c.Ask, c.Capabilities
 		ctx, w.end = context.WithCancelCause(ctx)
 		w.ctx = ctx
 	}

@@ -54,7 +54,7 @@ func (s *Session) serveQuestion(msg jsonrpc.Message, call int64) {
 		s.answer(msg, Answer{Error: undeclared(q.Method)})
 		return
 	}
-	if refusal := s.profile.Capabilities.refuse(q); refusal != nil {
+	if refusal := s.answered(owner).refuse(q); refusal != nil {
 		s.answer(msg, Answer{Error: refusal})
 		return
 	}
@@ -96,6 +96,16 @@ func (s *Session) asking(msg jsonrpc.Message, call int64) *watched {
 		return nil
 	}
 	return s.calls.asked(call)
+}
+
+// answered returns what may be asked during a call, or of the session if that is
+// nil. What the call's caller does not answer was not declared, as far as the
+// call goes.
+func (s *Session) answered(call *watched) Capabilities {
+	if call == nil || call.answers == nil {
+		return s.profile.Capabilities
+	}
+	return s.profile.Capabilities.Narrow(*call.answers)
 }
 
 // params are a request's params, nil for null too.

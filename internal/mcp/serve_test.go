@@ -210,3 +210,40 @@ func TestWhoIsAskedBesidePing(t *testing.T) {
 		}
 	})
 }
+
+// During a call whose caller answers less than the session's user, the server is
+// refused the rest.
+func TestQuestionsDuringNarrowCall(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		answers *mcp.Capabilities
+		want    string // of the message sent
+	}{
+		"absent":       {want: `"result":{}`},
+		"declared":     {answers: &mcp.Capabilities{ElicitationForm: true}, want: `"result":{}`},
+		"another kind": {answers: &mcp.Capabilities{Sampling: true}, want: `"code":-32601`},
+		"another mode": {answers: &mcp.Capabilities{ElicitationURL: true}, want: `"code":-32602`},
+		"none":         {answers: &mcp.Capabilities{}, want: `"code":-32601`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{handle: hangs}
+				session := s.open(t, mcp.Options{}, mcp.Profile{Capabilities: mcp.Capabilities{Sampling: true, ElicitationForm: true, ElicitationURL: true}, Ask: nobody})
+				c := mcp.CallTool("tool", nil)
+				c.Ask, c.Capabilities = answers(`{}`), tt.answers
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { _, err := session.Call(ctx, c); ended <- err }()
+				synctest.Wait()
+				s.ask(s.made()[0].ID, `"q"`, mcp.MethodElicitation, formParams)
+				synctest.Wait()
+				if got := s.got(); len(got) != 1 || !strings.Contains(got[0], tt.want) {
+					t.Errorf("the server got %q, want %s", got, tt.want)
+				}
+				cancel()
+				<-ended
+			})
+		})
+	}
+}

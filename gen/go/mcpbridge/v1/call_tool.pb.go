@@ -49,7 +49,8 @@ type CallToolRequest struct {
 	// in the next call with `accept_input_required`, else by Respond to what
 	// WatchEvents shows. Absent: on a session those declared at Connect; on a
 	// server none, or all if `accept_input_required` is set. On a session with a
-	// legacy server this can only narrow what Connect declared. On a server
+	// legacy server this can only narrow what Connect declared; what it leaves
+	// out is refused when the server asks for it during the call. On a server
 	// without `accept_input_required` nobody could answer: INVALID_ARGUMENT.
 	Answers *Answers `protobuf:"bytes,8,opt,name=answers,proto3" json:"answers,omitempty"`
 	// If the server asks something, return with `input_required` rather than
