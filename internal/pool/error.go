@@ -12,6 +12,10 @@ import (
 // ErrClosed says that the bridge is shutting down.
 var ErrClosed = errors.New("the bridge is shutting down")
 
+// ErrRootsUndeclared says that a session cannot have roots any more, since its
+// server was told that it has none.
+var ErrRootsUndeclared = errors.New("the server was told that this session has no roots")
+
 // A NotFoundError says that there is no such server or session, or that it is
 // somebody else's: the two are not told apart.
 type NotFoundError struct {

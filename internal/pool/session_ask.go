@@ -10,8 +10,13 @@ import (
 // asks reports whether the server may ask the session's caller anything.
 func (s *Session) asks() bool { return s.capabilities != mcp.Capabilities{} }
 
-// Capabilities returns what the caller answers.
-func (s *Session) Capabilities() mcp.Capabilities { return s.capabilities }
+// Capabilities returns what the caller answers. A modern server is told with
+// each call, so there it includes roots as soon as the session has any.
+func (s *Session) Capabilities() mcp.Capabilities {
+	c := s.capabilities
+	c.Roots = c.Roots || s.info.Era == mcp.EraModern && s.roots.Load() != nil
+	return c
+}
 
 // Ask is the session's [mcp.Ask]: the bridge says what the roots are, if it was
 // told, and whoever opened the session answers the rest.
@@ -33,11 +38,15 @@ func (s *Session) Roots() json.RawMessage {
 	return nil
 }
 
-// SetRoots replaces the roots, and tells a legacy server that was told of roots.
-// roots is the text of an array.
+// SetRoots replaces the roots, and tells a legacy server. If that was not told of
+// roots when the session was opened, it would never ask for them:
+// [ErrRootsUndeclared]. roots is the text of an array.
 func (s *Session) SetRoots(ctx context.Context, roots json.RawMessage) error {
+	if !s.capabilities.Roots && s.info.Era != mcp.EraModern {
+		return ErrRootsUndeclared
+	}
 	s.roots.Store(&roots)
-	if s.own == nil || !s.capabilities.Roots {
+	if s.own == nil || s.info.Era == mcp.EraModern {
 		return nil
 	}
 	_, err := s.Do(ctx, true, func(ctx context.Context, live *Live) error { return live.RootsChanged(ctx) })

@@ -243,6 +243,11 @@ func callerError(err error) (verdict, bool) {
 		}, true
 	case errors.As(err, &forbidden):
 		return verdict{code: codes.PermissionDenied, reason: mcpbridgev1.Reason_REASON_PERMISSION_DENIED, message: forbidden.Error()}, true
+	case errors.Is(err, pool.ErrRootsUndeclared):
+		return verdict{
+			code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_CAPABILITY_REQUIRED,
+			message: pool.ErrRootsUndeclared.Error() + "; connect again with roots",
+		}, true
 	case errors.As(err, &quota):
 		return exceeded(quota.Limit, quota.Error(), quota.RetryAfter), true
 	}
@@ -286,6 +291,11 @@ func poolError(err error) (verdict, bool) {
 		return verdict{
 			code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_SESSION_STATE_LOST,
 			message: "the server has lost the session and what it kept for it; connect again",
+		}, true
+	case errors.Is(err, pool.ErrRootsUndeclared):
+		return verdict{
+			code: codes.FailedPrecondition, reason: mcpbridgev1.Reason_REASON_CAPABILITY_REQUIRED,
+			message: pool.ErrRootsUndeclared.Error() + "; connect again with roots",
 		}, true
 	case errors.As(err, &quota):
 		return exceeded(quota.Limit, quota.Error(), time.Second), true

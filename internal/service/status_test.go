@@ -64,6 +64,7 @@ func TestStatus(t *testing.T) {
 		"a task out of sight":           {err: &mcp.TaskLostError{Err: answer(-32602)}, tool: "Unknown OUTCOME_UNKNOWN unknown", read: "Unavailable SESSION_LOST unknown"},
 		"a task that others cancelled":  {err: &mcp.TaskEndedError{Task: new(mcp.Task)}, tool: "Unknown UPSTREAM_ERROR answered", read: "Unknown UPSTREAM_ERROR answered"},
 		"state lost":                    {err: &pool.StateLostError{Err: errors.New("x")}, tool: "FailedPrecondition SESSION_STATE_LOST not_sent", read: "FailedPrecondition SESSION_STATE_LOST not_sent"},
+		"roots undeclared":              {err: pool.ErrRootsUndeclared, tool: "FailedPrecondition CAPABILITY_REQUIRED not_sent", read: "FailedPrecondition CAPABILITY_REQUIRED not_sent"},
 		"quota":                         {err: &pool.QuotaError{Limit: "sessions.max", Max: 1}, tool: "ResourceExhausted QUOTA_EXCEEDED not_sent", read: "ResourceExhausted QUOTA_EXCEEDED not_sent"},
 		"draining":                      {err: pool.ErrClosed, tool: "Unavailable DRAINING not_sent", read: "Unavailable DRAINING not_sent"},
 		"response too large":            {err: &responseSizeError{Bytes: 2, Max: 1}, tool: "ResourceExhausted RESPONSE_TOO_LARGE answered", read: "ResourceExhausted RESPONSE_TOO_LARGE answered"},
@@ -112,7 +113,8 @@ func deliveryOfCause(err error) transport.Delivery {
 	var connect *pool.ConnectError
 	var lost *pool.StateLostError
 	var quota *pool.QuotaError
-	if errors.As(err, &connect) || errors.As(err, &lost) || errors.As(err, &quota) || errors.Is(err, pool.ErrClosed) {
+	if errors.As(err, &connect) || errors.As(err, &lost) || errors.As(err, &quota) || errors.Is(err, pool.ErrClosed) ||
+		errors.Is(err, pool.ErrRootsUndeclared) {
 		return transport.NotSent
 	}
 	return mcp.DeliveryOf(err)

@@ -157,6 +157,9 @@ type McpServiceClient interface {
 	// UNIMPLEMENTED from 2026-07-28 on, where servers do not listen for it.
 	SendProgress(ctx context.Context, in *SendProgressRequest, opts ...grpc.CallOption) (*SendProgressResponse, error)
 	// Replaces the roots of a session. MCP: notifications/roots/list_changed.
+	//
+	// CAPABILITY_REQUIRED on a session with a legacy server that was opened
+	// without roots and without Answers.roots: such a server never asks for them.
 	SetRoots(ctx context.Context, in *SetRootsRequest, opts ...grpc.CallOption) (*SetRootsResponse, error)
 	// Follows what a server does of its own accord: changed lists and resources,
 	// log, questions, state of the connection.
@@ -672,6 +675,9 @@ type McpServiceServer interface {
 	// UNIMPLEMENTED from 2026-07-28 on, where servers do not listen for it.
 	SendProgress(context.Context, *SendProgressRequest) (*SendProgressResponse, error)
 	// Replaces the roots of a session. MCP: notifications/roots/list_changed.
+	//
+	// CAPABILITY_REQUIRED on a session with a legacy server that was opened
+	// without roots and without Answers.roots: such a server never asks for them.
 	SetRoots(context.Context, *SetRootsRequest) (*SetRootsResponse, error)
 	// Follows what a server does of its own accord: changed lists and resources,
 	// log, questions, state of the connection.

@@ -94,7 +94,7 @@ const (
 	// common, or the server does not speak MCP.
 	Reason_REASON_PROTOCOL_MISMATCH Reason = 27
 	// FAILED_PRECONDITION: the server wants a capability of the client that this
-	// session has not declared.
+	// session has not declared, or the call needs one that it was not opened with.
 	Reason_REASON_CAPABILITY_REQUIRED Reason = 28
 	// FAILED_PRECONDITION: the server redirects, which the bridge does not
 	// follow.
