@@ -22,8 +22,11 @@ import (
 
 // The bounds of the calls that have an idempotency key.
 const (
-	maxKeyBytes    = 256
-	maxFlights     = 10_000
+	maxKeyBytes = 256
+	maxFlights  = 10_000
+	// maxOwnFlights bounds those of one principal once half of all are taken, so
+	// that it leaves something to the others.
+	maxOwnFlights  = 1_000
 	maxFlightBytes = 64 << 20
 	// flightLife is how long the outcome of such a call is kept.
 	flightLife = 10 * time.Minute
@@ -125,12 +128,14 @@ type flights struct {
 	byKey map[flightKey]*flight
 	// ended are those that are over, in that order.
 	ended *list.List
-	// bytes are those of the outcomes, count that of the flights.
+	// bytes are those of the outcomes, count that of the flights, in all and by
+	// principal.
 	bytes, count int
+	own          map[string]int
 }
 
 func newFlights() *flights {
-	return &flights{byKey: make(map[flightKey]*flight), ended: list.New()}
+	return &flights{byKey: make(map[flightKey]*flight), ended: list.New(), own: make(map[string]int)}
 }
 
 // join returns the flight of that key and id, and whether it was there before. A
@@ -147,12 +152,15 @@ func (t *flights) join(key flightKey, id flightID) (f *flight, joined bool, err 
 	switch {
 	case last != nil && !last.awaits(id):
 		return nil, false, keyReusedError{}
+	case t.count >= maxFlights/2 && t.own[key.principal] >= maxOwnFlights:
+		return nil, false, &pool.QuotaError{Limit: "the caller's calls with an idempotency_key", Max: maxOwnFlights}
 	case t.count >= maxFlights:
 		return nil, false, &pool.QuotaError{Limit: "calls with an idempotency_key", Max: maxFlights}
 	}
 	f = &flight{flightID: id, key: key, before: last, done: make(chan struct{})}
 	t.byKey[key] = f
 	t.count++
+	t.own[key.principal]++
 	return f, false, nil
 }
 
@@ -201,6 +209,9 @@ func (t *flights) dropLocked(f *flight) {
 // what a caller may go on with again.
 func (t *flights) forgetLocked(f *flight) {
 	t.count--
+	if t.own[f.key.principal]--; t.own[f.key.principal] == 0 {
+		delete(t.own, f.key.principal)
+	}
 	next := t.byKey[f.key]
 	switch {
 	case next == f && f.before == nil:

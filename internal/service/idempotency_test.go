@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -200,6 +201,38 @@ func TestFlightsAreBounded(t *testing.T) {
 	}
 	if resp, err := table.outcome(all[2], true); resp != big || err != nil || table.bytes > maxFlightBytes {
 		t.Errorf("of the newest: %v; %d bytes are kept", err, table.bytes)
+	}
+}
+
+// One principal's calls leave room for those of others.
+func TestFlightsOfOneAreBounded(t *testing.T) {
+	t.Parallel()
+	table := newFlights()
+	var last *flight
+	begin := func(principal string) (n int) {
+		for ; ; n++ {
+			f, joined, err := table.join(flightKey{principal, strconv.Itoa(n)}, flightOf("c", "r"))
+			var quota *pool.QuotaError
+			if errors.As(err, &quota) {
+				return n
+			}
+			if joined || err != nil {
+				t.Fatal(joined, err)
+			}
+			last = f
+		}
+	}
+	for _, tt := range []struct {
+		principal string
+		want      int
+	}{{"alice", maxFlights / 2}, {"bob", maxOwnFlights}, {"carol", maxOwnFlights}} {
+		if n := begin(tt.principal); n != tt.want {
+			t.Errorf("%s begins %d calls, not %d", tt.principal, n, tt.want)
+		}
+	}
+	table.end(last, nil, &fieldError{Field: "f"})
+	if _, _, err := table.join(flightKey{"carol", "again"}, flightOf("c", "r")); err != nil {
+		t.Errorf("after the end of one: %v", err)
 	}
 }
 
