@@ -101,7 +101,7 @@ type Pool struct {
 	sessions  map[string]*Session
 	// owned counts the sessions of each principal.
 	owned   map[string]int
-	expired map[string]tombstone
+	expired tombstones
 	// free are the upstreams of their own that no call has at the moment, the
 	// last used last. Their keys have no Slot.
 	free map[Key][]*Upstream
@@ -120,7 +120,6 @@ func New(servers []*Server, o Options) *Pool {
 		upstreams: make(map[Key]*Upstream),
 		sessions:  make(map[string]*Session),
 		owned:     make(map[string]int),
-		expired:   make(map[string]tombstone),
 		free:      make(map[Key][]*Upstream),
 	}
 	p.closing, p.cut = context.WithCancel(context.Background())

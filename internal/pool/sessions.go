@@ -6,14 +6,6 @@ import (
 	"time"
 )
 
-// A tombstone remembers for a while whose session expired.
-type tombstone struct {
-	principal string
-	until     time.Time
-}
-
-const tombstoneLife = 10 * time.Minute
-
 // Session returns the principal's session of that id.
 func (p *Pool) Session(principal, id string) (*Session, error) {
 	p.mu.Lock()
@@ -21,8 +13,7 @@ func (p *Pool) Session(principal, id string) (*Session, error) {
 	if s, ok := p.sessions[id]; ok && s.Principal == principal && s.open {
 		return s, nil
 	}
-	t, expired := p.expired[id]
-	return nil, &NotFoundError{Kind: "session", Name: id, Expired: expired && t.principal == principal}
+	return nil, &NotFoundError{Kind: "session", Name: id, Expired: p.expired.of(id, principal)}
 }
 
 // Sessions returns the principal's sessions, oldest first.
@@ -57,15 +48,11 @@ func (p *Pool) CloseSession(principal, id string) error {
 
 // expireLocked closes the sessions that were not used for too long.
 func (p *Pool) expireLocked(now time.Time) {
-	for id, t := range p.expired {
-		if now.After(t.until) {
-			delete(p.expired, id)
-		}
-	}
+	p.expired.clear(now)
 	for id, s := range p.sessions {
 		if s.open && s.expired(now) {
 			p.removeLocked(s)
-			p.expired[id] = tombstone{principal: s.Principal, until: now.Add(tombstoneLife)}
+			p.expired.add(id, s.Principal, now)
 		}
 	}
 }
