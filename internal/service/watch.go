@@ -2,6 +2,8 @@ package service
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -22,6 +24,9 @@ type (
 // WatchEvents implements McpServiceServer.
 func (s *Service) WatchEvents(req *mcpbridgev1.WatchEventsRequest, stream watchStream) error {
 	ctx := stream.Context()
+	if err := checkURIs(req.GetResourceUris()); err != nil {
+		return err
+	}
 	if g, err := s.group(ctx, req.GetTarget()); g != nil || err != nil {
 		if err != nil {
 			return err
@@ -42,6 +47,20 @@ func (s *Service) WatchEvents(req *mcpbridgev1.WatchEventsRequest, stream watchS
 	defer w.Close()
 	reader := watchReader{stream: stream, watcher: w, target: t.name, format: req.GetJsonFormat(), told: make(map[string]struct{})}
 	return call{target: req.GetTarget()}.failed(reader.run(s.questions.pending(t.principal, t.name)))
+}
+
+// maxWatchedURIs bounds the resources that one stream is about.
+const maxWatchedURIs = 256
+
+func checkURIs(uris []string) error {
+	const field = "resource_uris"
+	switch {
+	case len(uris) > maxWatchedURIs:
+		return &fieldError{Field: field, Problem: fmt.Sprintf("are more than %d", maxWatchedURIs)}
+	case slices.Contains(uris, ""):
+		return &fieldError{Field: field, Problem: "has an empty URI"}
+	}
+	return nil
 }
 
 // A watchReader sends what a watcher gets.

@@ -147,3 +147,28 @@ func TestConsentToldOnce(t *testing.T) {
 		t.Errorf("told %q, want %q", got, want)
 	}
 }
+
+func TestCheckURIs(t *testing.T) {
+	t.Parallel()
+	many := slices.Repeat([]string{"x://a"}, maxWatchedURIs)
+	for name, tt := range map[string]struct {
+		uris []string
+		want string
+	}{
+		"none":     {},
+		"the most": {uris: many},
+		"too many": {uris: append(many, "x://b"), want: "resource_uris: are more than 256"},
+		"empty":    {uris: []string{"x://a", ""}, want: "resource_uris: has an empty URI"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			if err := checkURIs(tt.uris); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

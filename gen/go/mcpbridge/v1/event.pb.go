@@ -31,7 +31,7 @@ type WatchEventsRequest struct {
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// Resources whose updates to watch, on "servers/{server}" only, for as long
 	// as the stream lasts. On a session use SubscribeResource, and in a group on
-	// the members that are sessions.
+	// the members that are sessions. At most 256, none of them empty.
 	ResourceUris []string `protobuf:"bytes,2,rep,name=resource_uris,json=resourceUris,proto3" json:"resource_uris,omitempty"`
 	// How JSON comes back.
 	JsonFormat    JsonFormat `protobuf:"varint,3,opt,name=json_format,json=jsonFormat,proto3,enum=mcpbridge.v1.JsonFormat" json:"json_format,omitempty"`
