@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,15 +76,41 @@ func (s *Session) Done() <-chan struct{} { return s.tr.Done() }
 // Err returns why the session ended, nil while it has not.
 func (s *Session) Err() error { return s.tr.Err() }
 
+// closeGrace is what is left of the session's goroutines to end in when the time
+// for closing it is over.
+const closeGrace = 100 * time.Millisecond
+
 // Close ends the session. Calls in flight fail. It returns when the transport
-// is closed and nothing of the session runs any more.
+// is closed and nothing of the session runs any more, or within 100 ms of the
+// end of ctx: an [Ask] that does not end with its context may go on after that.
 func (s *Session) Close(ctx context.Context) error {
 	err := s.tr.Close(ctx)
 	s.spawning.Lock()
 	s.closing = true
 	s.spawning.Unlock()
-	s.background.Wait()
-	return err
+	return errors.Join(err, s.awaitEnd(ctx))
+}
+
+// awaitEnd waits for the session's goroutines.
+func (s *Session) awaitEnd(ctx context.Context) error {
+	over := make(chan struct{})
+	go func() {
+		s.background.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(closeGrace)
+	defer timer.Stop()
+	select {
+	case <-over:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("wait for the answers to the server: %w", context.Cause(ctx))
+	}
 }
 
 // spawn runs f, which must end when the session does, on a goroutine that Close
