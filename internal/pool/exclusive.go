@@ -65,8 +65,8 @@ func (u *Upstream) learn(ctx context.Context) error {
 // take takes a free upstream, or makes one.
 func (p *Pool) take(s *Server, principal string, c mcp.Capabilities) (*Upstream, error) {
 	kind := Key{Server: s.Name, Principal: principal, Capabilities: c}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.lock()
+	defer p.unlock()
 	if p.closed {
 		return nil, ErrClosed
 	}
@@ -86,8 +86,8 @@ func (p *Pool) take(s *Server, principal string, c mcp.Capabilities) (*Upstream,
 
 // giveBack makes the upstream free for other calls, unless there are enough.
 func (p *Pool) giveBack(u *Upstream) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.lock()
+	defer p.unlock()
 	kind := u.kind()
 	if p.closed || len(p.free[kind]) >= maxFree || u.server.Era() != mcp.EraLegacy {
 		delete(p.upstreams, u.key)

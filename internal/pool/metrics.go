@@ -106,14 +106,14 @@ func (m *metrics) observe(_ context.Context, o metric.Observer) error {
 	for s := range m.sets {
 		counts[s] = new([states]int64)
 	}
-	p.mu.Lock()
+	p.lock()
 	for _, u := range p.upstreams {
 		if n, ok := counts[u.server]; ok {
 			st := u.Status()
 			n[st.State] += int64(max(st.Sessions, 1))
 		}
 	}
-	p.mu.Unlock()
+	p.unlock()
 	for s, n := range counts {
 		sets := m.sets[s]
 		for state, count := range n {

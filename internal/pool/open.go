@@ -118,8 +118,8 @@ func (u *Upstream) hear(ctx context.Context) {
 // enroll adds the session, within the limit, with its upstream. client may be
 // nil.
 func (p *Pool) enroll(s *Session, client *mcp.Client, profile mcp.Profile) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.lock()
+	defer p.unlock()
 	switch {
 	case p.closed:
 		return ErrClosed
@@ -157,8 +157,8 @@ func (p *Pool) enroll(s *Session, client *mcp.Client, profile mcp.Profile) error
 
 // remove forgets the session and ends its own upstream; a pooled one lives on.
 func (p *Pool) remove(s *Session) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.lock()
+	defer p.unlock()
 	p.removeLocked(s)
 }
 

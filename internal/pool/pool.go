@@ -95,6 +95,8 @@ type Pool struct {
 	closing context.Context //nolint:containedctx // lives as long as the pool does
 	cut     context.CancelFunc
 
+	journal journal
+
 	// mu guards what follows. It is held before an Upstream's.
 	mu        sync.Mutex
 	upstreams map[Key]*Upstream
@@ -168,8 +170,8 @@ func (p *Pool) Run(ctx context.Context) {
 
 // sweep expires sessions, closes and forgets idle upstreams, and tends the others.
 func (p *Pool) sweep(now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.lock()
+	defer p.unlock()
 	p.expireLocked(now)
 	for key, u := range p.upstreams {
 		if u.retire(now) {

@@ -97,8 +97,8 @@ func (p *Pool) addLocked(s *Server, key Key, client *mcp.Client, profile mcp.Pro
 func (p *Pool) ServerStatus(s *Server, principal string) (st Status, said mcp.Info, open int) {
 	said = infoOf(&s.said)
 	latest := int64(0)
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.lock()
+	defer p.unlock()
 	for key, u := range p.upstreams {
 		if key.Server != s.Name || key.Principal != principal && key.Principal != "" {
 			continue
@@ -117,8 +117,8 @@ func (p *Pool) ServerStatus(s *Server, principal string) (st Status, said mcp.In
 
 // status returns the state of the upstream of that key, without making one.
 func (p *Pool) status(key Key) Status {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.lock()
+	defer p.unlock()
 	if u, ok := p.upstreams[key]; ok {
 		return u.Status()
 	}

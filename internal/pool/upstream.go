@@ -251,23 +251,13 @@ func (u *Upstream) setLocked(to State, err error) {
 // changedLocked tells of a change that leaves the upstream ready: err is why.
 func (u *Upstream) changedLocked(err error) { u.setLocked(Ready, err) }
 
-// unlock releases mu and logs what has changed under it: a log may block.
+// unlock releases mu and logs what has changed under it, or leaves that to whoever
+// has the pool locked: a log may block.
 func (u *Upstream) unlock() {
-	changes, opened := u.changes, u.opened
+	r := report{server: u.server.Name, changes: u.changes, opened: u.opened}
 	u.changes, u.opened = nil, false
 	u.mu.Unlock()
-	log := u.pool.opts.Logger
-	if opened {
-		log.Warn("server failed too often, it is tried on trial only", "server", u.server.Name)
-	}
-	for _, c := range changes {
-		switch {
-		case c.To == NeedsAuthorization: // the error may hold a URL that is for the caller alone
-			log.Info("server wants a person's consent", "server", u.server.Name)
-		case c.Err != nil:
-			log.Warn("server connection failed", "server", u.server.Name, "from", c.From.String(), "to", c.To.String(), "error", c.Err)
-		default:
-			log.Debug("server connection changed", "server", u.server.Name, "from", c.From.String(), "to", c.To.String())
-		}
+	if (r.opened || len(r.changes) > 0) && !u.pool.journal.keep(r) {
+		r.log(u.pool.opts.Logger)
 	}
 }
