@@ -16,8 +16,9 @@ type access struct {
 	a         *Authorizer
 	principal string
 	// key is where the token is kept.
-	key      string
-	lastUsed time.Time // guarded by the manager's mu
+	key string
+	// lastUsed is in nanoseconds since 1970.
+	lastUsed atomic.Int64
 
 	// current is the token in use, nil if there is none.
 	current atomic.Pointer[token]
@@ -62,6 +63,18 @@ func newAccess(a *Authorizer, principal string) *access {
 	return x
 }
 
+func (x *access) use() { x.lastUsed.Store(time.Now().UnixNano()) }
+
+// busy reports whether a token is being fetched, or a person asked for consent.
+// It does not wait to find out: the manager, which asks, is locked.
+func (x *access) busy() bool {
+	if !x.mu.TryLock() {
+		return true
+	}
+	defer x.mu.Unlock()
+	return x.renewal != nil || x.waitingLocked(nil) != nil
+}
+
 // keep makes t the token in use.
 func (x *access) keep(ctx context.Context, t *token) {
 	x.current.Store(t)
@@ -83,6 +96,7 @@ func (x *access) forget(ctx context.Context, t *token) {
 // usable returns the token for the next request, nil if there is none. One that
 // has expired is replaced first, if that takes nobody's consent.
 func (x *access) usable(ctx context.Context) (*token, error) {
+	x.use()
 	t := x.current.Load()
 	if !x.speaksFor(ctx, t) {
 		x.forget(ctx, t)

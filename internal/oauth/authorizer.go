@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -104,7 +105,7 @@ func (a *Authorizer) For(principal string) func(base http.RoundTripper) http.Rou
 func (a *Authorizer) issuer(r *resource, used *token) (string, error) {
 	bound := a.cfg.Credentials.Issuer
 	if bound == "" && a.cfg.Credentials.ClientID != "" {
-		bound, _ = load[string](a.store(), keyOf("issuer", a.id))
+		bound = a.bound()
 	}
 	if bound == "" && used != nil {
 		for _, issuer := range r.issuers {
@@ -124,12 +125,27 @@ func (a *Authorizer) issuer(r *resource, used *token) (string, error) {
 	return "", refusedf("the server names other authorization servers than the one that the client_id belongs to")
 }
 
-// bind remembers to whom the credentials belong, once it is known.
-func (a *Authorizer) bind(issuer string) error {
-	if a.cfg.Credentials.ClientID == "" || a.cfg.Credentials.Issuer != "" {
-		return nil
+// bound returns to whom the credentials belong, empty if it is not known.
+func (a *Authorizer) bound() string {
+	key := keyOf("issuer", a.id)
+	issuer, ok := load[string](a.store(), key)
+	if !ok {
+		issuer, _ = load[string](a.m.memory, key)
 	}
-	return save(a.store(), keyOf("issuer", a.id), issuer)
+	return issuer
+}
+
+// bind remembers to whom the credentials belong, once it is known: in memory, if
+// it cannot be stored.
+func (a *Authorizer) bind(ctx context.Context, issuer string) {
+	if a.cfg.Credentials.ClientID == "" || a.cfg.Credentials.Issuer != "" {
+		return
+	}
+	key := keyOf("issuer", a.id)
+	if err := save(a.store(), key, issuer); err != nil {
+		_ = save(a.m.memory, key, issuer) // never fails
+		a.m.opts.Logger.WarnContext(ctx, "issuer is kept in memory only", "server", a.cfg.Name, "error", err)
+	}
 }
 
 // keyOf makes one key of several parts, which it does not show.

@@ -128,6 +128,22 @@ func TestStoreFails(t *testing.T) {
 	b.served(consented(t, b, g), g)
 }
 
+// To whom credentials belong is known until the bridge ends, at least.
+func TestBindFails(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Options{Store: broken{NewMemory()}})
+	c := person()
+	c.ClientID = "a"
+	a, err := b.manager.Authorizer(ServerConfig{URL: "https://mcp.example.com/mcp", Configured: true, Credentials: c, Connections: b.connections})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.bind(t.Context(), "https://issuer.example.com")
+	if got := a.bound(); got != "https://issuer.example.com" {
+		t.Errorf("bound to %q", got)
+	}
+}
+
 type broken struct{ Store }
 
 func (broken) Put(string, []byte) error { return errors.New("disk full") }

@@ -161,9 +161,7 @@ func (f *flow) redeem(ctx context.Context, query url.Values) error {
 		}
 		return err
 	}
-	if err := a.bind(f.server.Issuer); err != nil {
-		return err
-	}
+	a.bind(ctx, f.server.Issuer)
 	f.access.keep(ctx, t)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 )
@@ -58,8 +59,8 @@ func (o Options) withDefaults() Options {
 // renewTimeout bounds one attempt to get a token, whoever waits for it.
 const renewTimeout = 30 * time.Second
 
-// What a Manager keeps at most of what callers bring about. The oldest goes
-// first.
+// What a Manager keeps at most of what callers bring about, be it of configured
+// servers or of their own. The oldest goes first.
 const (
 	maxFlows    = 10_000
 	maxAccesses = 10_000
@@ -135,19 +136,26 @@ func (m *Manager) access(a *Authorizer, principal string) *access {
 		x = newAccess(a, principal)
 		m.accesses[key] = x
 	}
-	x.lastUsed = time.Now()
+	x.use()
 	return x
 }
 
-// evictLocked forgets the access to a caller's server that was asked for
-// longest ago. Connections that use it go on with it.
+// evictLocked forgets the access that was used longest ago, one that is busy only
+// if all are. Its token stays in the store. Connections that use it go on with it.
 func (m *Manager) evictLocked() {
-	var oldest accessKey
-	var since time.Time
+	var idle, oldest accessKey
+	idleSince, since := int64(math.MaxInt64), int64(math.MaxInt64)
 	for key, x := range m.accesses {
-		if !x.a.cfg.Configured && (since.IsZero() || x.lastUsed.Before(since)) {
-			oldest, since = key, x.lastUsed
+		used := x.lastUsed.Load()
+		if used < since {
+			oldest, since = key, used
 		}
+		if used < idleSince && !x.busy() {
+			idle, idleSince = key, used
+		}
+	}
+	if idleSince < math.MaxInt64 {
+		oldest = idle
 	}
 	delete(m.accesses, oldest)
 }

@@ -123,9 +123,7 @@ func (x *access) regrant(ctx context.Context, req tokenRequest) error {
 	if err != nil {
 		return err
 	}
-	if err := x.a.bind(req.issuer); err != nil {
-		return err
-	}
+	x.a.bind(ctx, req.issuer)
 	x.keep(ctx, t)
 	return nil
 }
