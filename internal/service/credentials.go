@@ -51,6 +51,9 @@ func (s *Service) personal(principal string, req *mcpbridgev1.ConnectRequest) (p
 	if p.Header, err = headers("headers", req.GetHeaders()); err != nil {
 		return p, err
 	}
+	if req.GetCredentials() != nil && authorizes(transportHeaders(req.GetTransport())) {
+		return p, &fieldError{Field: "transport", Problem: "has a header Authorization beside credentials"}
+	}
 	switch kind := req.GetCredentials().GetKind().(type) {
 	case *mcpbridgev1.Credentials_BearerToken:
 		const field = "credentials.bearer_token"
@@ -81,6 +84,16 @@ func (s *Service) personal(principal string, req *mcpbridgev1.ConnectRequest) (p
 		err = &fieldError{Field: "headers", Problem: "has an Authorization beside credentials"}
 	}
 	return p, err
+}
+
+// authorizes reports whether the headers have an Authorization.
+func authorizes(given map[string]string) bool {
+	for name := range given {
+		if textproto.CanonicalMIMEHeaderKey(name) == authorization {
+			return true
+		}
+	}
+	return false
 }
 
 // The bounds of a caller's headers.

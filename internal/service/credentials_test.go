@@ -120,6 +120,35 @@ func TestIdentityProviderForbidden(t *testing.T) {
 	}
 }
 
+// Headers beside the URL of a caller's own server are no way around that.
+func TestAuthorizationBesideCredentials(t *testing.T) {
+	t.Parallel()
+	given := map[string]string{"AUTHORIZATION": "Basic eA=="}
+	const url = "https://mcp.example.com/mcp"
+	machine := &mcpbridgev1.Credentials{Kind: &mcpbridgev1.Credentials_ClientCredentials{ClientCredentials: &mcpbridgev1.ClientCredentials{
+		ClientId: "a", Proof: &mcpbridgev1.ClientCredentials_ClientSecret{ClientSecret: "s"},
+	}}}
+	for kind, peer := range map[string]*mcpbridgev1.TransportConfig{
+		"http":      {Transport: &mcpbridgev1.TransportConfig_Http{Http: &mcpbridgev1.HttpTransport{Url: url, Headers: given}}},
+		"sse":       {Transport: &mcpbridgev1.TransportConfig_Sse{Sse: &mcpbridgev1.SseTransport{Url: url, Headers: given}}},
+		"websocket": {Transport: &mcpbridgev1.TransportConfig_Websocket{Websocket: &mcpbridgev1.WebSocketTransport{Url: url, Headers: given}}},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			req := &mcpbridgev1.ConnectRequest{Peer: &mcpbridgev1.ConnectRequest_Transport{Transport: peer}}
+			s := New(nil, Options{})
+			if _, err := s.personal("p", req); err != nil {
+				t.Errorf("without credentials: %v", err)
+			}
+			req.Credentials = machine
+			var field *fieldError
+			if _, err := s.personal("p", req); !errors.As(err, &field) || field.Field != "transport" {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 // What the failures of authorization become.
 func TestAuthorizationStatus(t *testing.T) {
 	t.Parallel()
