@@ -16,7 +16,7 @@ func (c *httpCall) reopen(ctx context.Context, lastID string) (*http.Response, e
 	req.Header = c.t.dialer.eventsHeader(c.version, c.session, lastID)
 	resp, err := c.t.dialer.cfg.Client.RoundTrip(req)
 	if err != nil {
-		return nil, &Error{Kind: kindOf(err, KindLost), Delivery: Unknown, Err: err}
+		return nil, notReopened(err)
 	}
 	c.meter(resp)
 	if err := c.checkEvents(ctx, resp); err != nil {
@@ -24,6 +24,16 @@ func (c *httpCall) reopen(ctx context.Context, lastID string) (*http.Response, e
 		return nil, err
 	}
 	return resp, nil
+}
+
+// notReopened names the failure of a GET. What gets tokens on the way may have
+// been refused one, which the next try would not change.
+func notReopened(err error) *Error {
+	known, ok := errors.AsType[*Error](err)
+	if ok && (known.Kind == KindConsent || known.Kind == KindStatus) {
+		return &Error{Kind: known.Kind, Delivery: Unknown, Status: known.Status, Challenge: known.Challenge, Err: err}
+	}
+	return &Error{Kind: kindOf(err, KindLost), Delivery: Unknown, Err: err}
 }
 
 // checkEvents refuses a reply that is no event stream.
