@@ -34,7 +34,7 @@ func (u *Upstream) sessionsLocked() iter.Seq[*Live] {
 // chooseLocked returns the session for a call: the one with the least to do. If
 // all have something to do, a further one is opened for the calls to come.
 func (u *Upstream) chooseLocked(ctx context.Context, now time.Time) *Live {
-	generation, _ := ctx.Value(generationKey{}).(int64)
+	generation := u.places.of(ctx)
 	least, free := u.live, 0
 	for l := range u.sessionsLocked() {
 		if l.Generation == generation {

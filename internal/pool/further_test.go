@@ -219,6 +219,48 @@ func TestOnGeneration(t *testing.T) {
 	})
 }
 
+// A legacy server knows a task only in the session that has begun it.
+func TestOnTask(t *testing.T) {
+	t.Parallel()
+	for name, modern := range map[string]bool{"legacy": false, "modern": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				slow := new(slowTools)
+				d := &fakeDialer{call: slow.call, modern: modern}
+				u := shared(t, newPool(t, d, &pool.Server{MaxUpstreams: 2, WarmUpstreams: 1}, pool.Options{}))
+				var calls sync.WaitGroup
+				start := func(task string) int64 {
+					t.Helper()
+					out, err := u.Do(t.Context(), true, func(_ context.Context, live *pool.Live) error {
+						live.Follow(task)
+						return nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return out.Generation
+				}
+				first := start("one")
+				begin(t, &calls, u) // which keeps the first session busy
+				other := start("two")
+				if first == other {
+					t.Fatal("both tasks are in one session")
+				}
+				for task, want := range map[string]int64{"one": first, "two": other, "unknown": other} {
+					if modern { // it knows its tasks in any
+						want = other
+					}
+					if out, err := ping(pool.OnTask(t.Context(), task), u); err != nil || out.Generation != want {
+						t.Errorf("%s: %+v, %v, want generation %d", task, out, err, want)
+					}
+				}
+				calls.Wait()
+			})
+		})
+	}
+}
+
 // Of what is the same on all sessions, the first one tells; when it is lost,
 // another one does.
 func TestFirstIsLost(t *testing.T) {

@@ -12,9 +12,11 @@ const maxTasks = 64
 
 // Follow has the watchers be told how a task stands that a call on the session
 // has begun, until it has ended, if there are watchers and the server does so.
-// Legacy servers tell of tasks unasked, or do not. It does not block.
+// Legacy servers tell of tasks unasked, or do not. Calls about the task find the
+// session by [OnTask]. It does not block.
 func (l *Live) Follow(task string) {
 	u := l.upstream
+	u.place(task, l)
 	u.amend(&u.call, func() bool {
 		if slices.Contains(u.hub.tasks, task) {
 			return false

@@ -50,6 +50,8 @@ type Upstream struct {
 	generation int64
 	// said is what the server told it last.
 	said mcp.Info
+	// places are those of the tasks that were begun.
+	places taskPlaces
 	// keeper is nil while the hub wants nothing.
 	keeper *keeper
 	// held: a call has it for itself; call is what that wants.

@@ -211,7 +211,7 @@ func (op *taskOperation) run(ctx context.Context, fn func(context.Context, *pool
 		return nil, err
 	}
 	defer cancel()
-	out, err := op.call.on(ctx, op.on, func(ctx context.Context, live *pool.Live) (err error) {
+	out, err := op.call.on(pool.OnTask(ctx, op.id), op.on, func(ctx context.Context, live *pool.Live) (err error) {
 		task, err = fn(ctx, live)
 		return err
 	})
