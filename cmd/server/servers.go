@@ -38,7 +38,7 @@ const (
 	maxConnectionIdle  = 15 * time.Minute
 	// streamWorkers goroutines are kept for calls, their stacks grown already,
 	// which saves a tenth of what a call costs. Further calls get one of their own.
-	streamWorkers = 64
+	streamWorkers = 256
 )
 
 func newGRPC(
