@@ -99,12 +99,12 @@ func (b *bridge) build(ctx context.Context) (err error) {
 	b.interceptor = service.NewInterceptor(log)
 
 	// It stands around every RPC, however it comes in.
-	trace, err := b.telemetry.RPCs(&mcpbridgev1.McpService_ServiceDesc)
+	rpcs, err := b.telemetry.RPCs(&mcpbridgev1.McpService_ServiceDesc)
 	if err != nil {
 		return err
 	}
-	b.grpc = newGRPC(cfg, trace, b.interceptor, b.callers, svc, b.health)
-	rest, err := gateway.New(gatewayOptions(cfg, log, b.telemetry, trace, b.interceptor, b.callers, svc, b.oauth))
+	b.grpc = newGRPC(cfg, rpcs, b.interceptor, b.callers, svc, b.health)
+	rest, err := gateway.New(gatewayOptions(cfg, log, b.telemetry, rpcs, b.interceptor, b.callers, svc, b.oauth))
 	if err != nil {
 		return fmt.Errorf("REST gateway: %w", err)
 	}

@@ -14,11 +14,9 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
 	"github.com/mcpbridge/mcpbridge/gen"
-	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/config"
 	"github.com/mcpbridge/mcpbridge/internal/gateway"
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
@@ -42,7 +40,7 @@ const (
 )
 
 func newGRPC(
-	cfg *config.Config, trace stats.Handler, i *service.Interceptor, who *callers, svc *service.Service, h *healthState,
+	cfg *config.Config, rpcs *telemetry.RPCs, i *service.Interceptor, who *callers, svc *service.Service, h *healthState,
 ) *grpc.Server {
 	security := insecure.NewCredentials()
 	if tls := who.tlsConfig("h2"); tls != nil {
@@ -50,11 +48,10 @@ func newGRPC(
 	}
 	s := grpc.NewServer(
 		grpc.Creds(security),
-		grpc.StatsHandler(trace),
 		grpc.ForceServerCodecV2(service.Codec()),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ChainUnaryInterceptor(who.unary(i)...),
-		grpc.ChainStreamInterceptor(who.stream(i)...),
+		grpc.ChainStreamInterceptor(streaming(rpcs, i, who)...),
 		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.MaxRecvMsgSize(int(cfg.GRPC.MaxRecvBytes)),
 		grpc.MaxSendMsgSize(int(cfg.GRPC.MaxSendBytes)),
@@ -66,12 +63,17 @@ func newGRPC(
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 	)
-	mcpbridgev1.RegisterMcpServiceServer(s, svc)
+	s.RegisterService(rpcs.Desc(), svc)
 	healthv1.RegisterHealthServer(s, healthService{Server: h.server, state: h})
 	if cfg.GRPC.Reflection {
 		reflection.Register(s)
 	}
 	return s
+}
+
+// streaming returns the interceptors of RPCs that stream, the outermost first.
+func streaming(rpcs *telemetry.RPCs, i *service.Interceptor, who *callers) []grpc.StreamServerInterceptor {
+	return append([]grpc.StreamServerInterceptor{rpcs.Stream}, who.stream(i)...)
 }
 
 // unknownMethod answers calls of methods that do not exist. With it, interceptors
@@ -82,15 +84,15 @@ func unknownMethod(_ any, stream grpc.ServerStream) error {
 }
 
 func gatewayOptions(
-	cfg *config.Config, log *slog.Logger, t *telemetry.Telemetry, trace stats.Handler,
+	cfg *config.Config, log *slog.Logger, t *telemetry.Telemetry, rpcs *telemetry.RPCs,
 	i *service.Interceptor, who *callers, svc *service.Service, authorizations gateway.Authorizations,
 ) gateway.Options {
 	return gateway.Options{
+		Desc:               rpcs.Desc(),
 		Service:            svc,
 		UnaryInterceptors:  who.unary(i),
-		StreamInterceptors: who.stream(i),
+		StreamInterceptors: streaming(rpcs, i, who),
 		Authenticate:       who.authenticateHTTP(),
-		StatsHandlers:      []stats.Handler{trace},
 		Version:            version(),
 		Authorizations:     authorizations,
 		MaxJSONDepth:       cfg.Limits.JSONDepth,

@@ -46,7 +46,7 @@ func record(b *testing.B) func(*gateway.Options) {
 		o.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01))))
 		o.MeterProvider = metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))
 		o.Propagator = propagation.TraceContext{}
-		o.StatsHandlers = statsHandlers(b, o)
+		instrument(b, o)
 	}
 }
 

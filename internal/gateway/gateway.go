@@ -7,6 +7,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,6 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/stats"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/gateway/inproc"
@@ -34,13 +34,14 @@ const (
 
 // Options say what a [Gateway] serves and to whom. Service is required.
 type Options struct {
-	// Service is called through UnaryInterceptors and StreamInterceptors, the
-	// outermost first, with StatsHandlers hearing of it: give it those of the
-	// gRPC server. It must not modify messages that it has sent or received.
+	// Service is called as Desc describes it, through UnaryInterceptors and
+	// StreamInterceptors, the outermost first: give it those of the gRPC server. It
+	// must not modify messages that it has sent or received. Desc may be nil: the
+	// plain description.
 	Service            mcpbridgev1.McpServiceServer
+	Desc               *grpc.ServiceDesc
 	UnaryInterceptors  []grpc.UnaryServerInterceptor
 	StreamInterceptors []grpc.StreamServerInterceptor
-	StatsHandlers      []stats.Handler
 
 	// Authenticate returns a context that says who has sent the request, or why
 	// nobody is believed to have: a status. It is asked before anything else of
@@ -118,10 +119,9 @@ func New(opts Options) (*Gateway, error) {
 		index:   indexPage(opts),
 	}
 	g.mux = g.newMux()
-	channel := inproc.New(&mcpbridgev1.McpService_ServiceDesc, opts.Service, inproc.Options{
+	channel := inproc.New(cmp.Or(opts.Desc, &mcpbridgev1.McpService_ServiceDesc), opts.Service, inproc.Options{
 		UnaryInterceptors:  opts.UnaryInterceptors,
 		StreamInterceptors: opts.StreamInterceptors,
-		StatsHandlers:      opts.StatsHandlers,
 	})
 	client := mcpbridgev1.NewMcpServiceClient(&conn{channel: channel, codec: g.codec})
 	if err := mcpbridgev1.RegisterMcpServiceHandlerClient(context.Background(), g.mux, client); err != nil {

@@ -15,7 +15,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	nooptrace "go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/stats"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
 	"github.com/mcpbridge/mcpbridge/internal/gateway"
@@ -28,15 +27,15 @@ const (
 	callerTrail = "Traceparent: 00-" + callerTrace + "-" + callerSpan + "-01"
 )
 
-// statsHandlers are those of the bridge.
-func statsHandlers(tb testing.TB, o *gateway.Options) []stats.Handler {
+// instrument has the RPCs of a gateway recorded as the bridge does it.
+func instrument(tb testing.TB, o *gateway.Options) {
 	tb.Helper()
 	tel := telemetry.Telemetry{TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Propagator: o.Propagator}
-	h, err := tel.RPCs(&mcpbridgev1.McpService_ServiceDesc)
+	rpcs, err := tel.RPCs(&mcpbridgev1.McpService_ServiceDesc)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return []stats.Handler{h}
+	o.Desc, o.StreamInterceptors = rpcs.Desc(), append([]grpc.StreamServerInterceptor{rpcs.Stream}, o.StreamInterceptors...)
 }
 
 // traced is a gateway whose spans and metrics are kept.
@@ -47,7 +46,7 @@ func traced(t *testing.T, service *stub) (*gateway.Gateway, *tracetest.SpanRecor
 	meters := metric.NewMeterProvider(metric.WithReader(reader))
 	g := newGateway(t, service, func(o *gateway.Options) {
 		o.TracerProvider, o.MeterProvider, o.Propagator = tracers, meters, propagation.TraceContext{}
-		o.StatsHandlers = statsHandlers(t, o)
+		instrument(t, o)
 	})
 	return g, spans, reader
 }

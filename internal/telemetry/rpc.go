@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	otelcodes "go.opentelemetry.io/otel/codes"
@@ -19,7 +20,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
 
@@ -38,19 +38,18 @@ func rpcBuckets() []float64 {
 
 // RPCs makes the server span and the measurement of each RPC of one service, by
 // OpenTelemetry's semantic conventions for gRPC, and finds the trace of the
-// caller. It is a [stats.Handler]. What it records is made once for each method
-// and status code: that work, for each call, was a tenth of what a call costs.
+// caller. What it records is made once for each method and status code: that
+// work, for each call, was a tenth of what a call costs.
 type RPCs struct {
+	desc       *grpc.ServiceDesc
 	prefix     string
-	methods    map[string]*rpcMethod
+	streams    map[string]*rpcMethod
 	other      *rpcMethod
 	tracer     trace.Tracer // nil: no spans
 	kind       []trace.SpanStartOption
 	propagator propagation.TextMapPropagator
 	duration   metric.Float64Histogram
 }
-
-var _ stats.Handler = (*RPCs)(nil)
 
 // An rpcMethod is what is known of an RPC beforehand.
 type rpcMethod struct {
@@ -75,8 +74,7 @@ type rpcAttributes struct {
 	all  []attribute.KeyValue
 }
 
-// RPCs returns the handler for the RPCs of the service that desc describes.
-// Others pass unseen.
+// RPCs returns what instruments the service that desc describes.
 func (t *Telemetry) RPCs(desc *grpc.ServiceDesc) (*RPCs, error) {
 	duration, err := t.MeterProvider.Meter(scopeName).Float64Histogram(metricRPC,
 		metric.WithUnit("s"),
@@ -86,18 +84,16 @@ func (t *Telemetry) RPCs(desc *grpc.ServiceDesc) (*RPCs, error) {
 		return nil, fmt.Errorf("metric %s: %w", metricRPC, err)
 	}
 	r := &RPCs{
+		desc:       desc,
 		prefix:     "/" + desc.ServiceName + "/",
-		methods:    make(map[string]*rpcMethod, len(desc.Methods)+len(desc.Streams)),
+		streams:    make(map[string]*rpcMethod, len(desc.Streams)),
 		other:      newRPCMethod(otherMethod),
 		kind:       []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
 		propagator: t.Propagator,
 		duration:   duration,
 	}
-	for _, m := range desc.Methods {
-		r.methods[r.prefix+m.MethodName] = newRPCMethod(desc.ServiceName + "/" + m.MethodName)
-	}
 	for _, s := range desc.Streams {
-		r.methods[r.prefix+s.StreamName] = newRPCMethod(desc.ServiceName + "/" + s.StreamName)
+		r.streams[r.prefix+s.StreamName] = newRPCMethod(desc.ServiceName + "/" + s.StreamName)
 	}
 	if _, silent := t.TracerProvider.(tracenoop.TracerProvider); !silent {
 		r.tracer = t.TracerProvider.Tracer(scopeName)
@@ -105,6 +101,59 @@ func (t *Telemetry) RPCs(desc *grpc.ServiceDesc) (*RPCs, error) {
 	return r, nil
 }
 
+// Desc returns the description of the service with every unary method
+// instrumented, to be registered in place of the plain one. What streams is
+// for [RPCs.Stream], since grpc-go calls interceptors around the handler of a
+// stream, and within that of a unary method.
+//
+// A stats handler would see the same, but has grpc-go copy the metadata of each
+// RPC and tell of eight events that nobody is interested in.
+func (r *RPCs) Desc() *grpc.ServiceDesc {
+	desc := *r.desc
+	desc.Methods = slices.Clone(desc.Methods)
+	for i := range desc.Methods {
+		m := &desc.Methods[i]
+		m.Handler = r.unary(newRPCMethod(desc.ServiceName+"/"+m.MethodName), m.Handler)
+	}
+	return &desc
+}
+
+func (r *RPCs) unary(m *rpcMethod, handler grpc.MethodHandler) grpc.MethodHandler {
+	return func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		ctx, began := r.begin(ctx, m), time.Now()
+		resp, err := handler(srv, ctx, decode, interceptor)
+		r.end(ctx, m, began, err)
+		return resp, err
+	}
+}
+
+// Stream is a [grpc.StreamServerInterceptor], which is to be the outermost. It
+// instruments what streams of the service, and calls of methods that it does not
+// have. Other services pass unseen.
+func (r *RPCs) Stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	m := r.streams[info.FullMethod]
+	if m == nil {
+		if !strings.HasPrefix(info.FullMethod, r.prefix) {
+			return handler(srv, stream)
+		}
+		m = r.other
+	}
+	ctx, began := r.begin(stream.Context(), m), time.Now()
+	err := handler(srv, tracedStream{stream, ctx})
+	r.end(ctx, m, began, err)
+	return err
+}
+
+// A tracedStream has the context that its RPC goes on with.
+type tracedStream struct {
+	grpc.ServerStream
+
+	ctx context.Context //nolint:containedctx // it is the stream's
+}
+
+func (s tracedStream) Context() context.Context { return s.ctx }
+
+// newRPCMethod prepares what is recorded of a method.
 func newRPCMethod(name string) *rpcMethod {
 	m := &rpcMethod{name: name}
 	for code := range m.ends {
@@ -129,37 +178,21 @@ func (m *rpcMethod) end(code codes.Code) *rpcEnd {
 	return &m.ends[code]
 }
 
-type rpcKey struct{}
-
-// TagRPC begins the span of an RPC.
-func (r *RPCs) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
-	m := r.methods[info.FullMethodName]
-	if m == nil {
-		if !strings.HasPrefix(info.FullMethodName, r.prefix) {
-			return ctx
-		}
-		m = r.other
-	}
+// begin finds the caller's trace and begins the span of an RPC.
+func (r *RPCs) begin(ctx context.Context, m *rpcMethod) context.Context {
 	ctx = r.propagator.Extract(ctx, incoming{ctx})
 	if r.tracer != nil {
 		ctx, _ = r.tracer.Start(ctx, m.name, r.kind...) //nolint:spancheck // end ends it
 	}
-	return context.WithValue(ctx, rpcKey{}, m)
+	return ctx
 }
 
-// HandleRPC ends the span of an RPC, and measures it.
-func (r *RPCs) HandleRPC(ctx context.Context, event stats.RPCStats) {
-	end, over := event.(*stats.End)
-	if !over {
-		return
+// end ends the span of an RPC, and measures it.
+func (r *RPCs) end(ctx context.Context, m *rpcMethod, began time.Time, err error) {
+	st, ok := status.FromError(err)
+	if !ok {
+		st = status.FromContextError(err) // as the gRPC server does
 	}
-	if m, ok := ctx.Value(rpcKey{}).(*rpcMethod); ok {
-		r.end(ctx, m, end)
-	}
-}
-
-func (r *RPCs) end(ctx context.Context, m *rpcMethod, event *stats.End) {
-	st := status.Convert(event.Error)
 	end := m.end(st.Code())
 	if span := trace.SpanFromContext(ctx); r.tracer != nil && span.IsRecording() {
 		// All at once: each time that a span is given attributes it copies those
@@ -170,14 +203,8 @@ func (r *RPCs) end(ctx context.Context, m *rpcMethod, event *stats.End) {
 		}
 		span.End()
 	}
-	r.duration.Record(ctx, event.EndTime.Sub(event.BeginTime).Seconds(), end.options...)
+	r.duration.Record(ctx, time.Since(began).Seconds(), end.options...)
 }
-
-// TagConn does nothing.
-func (*RPCs) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
-
-// HandleConn does nothing.
-func (*RPCs) HandleConn(context.Context, stats.ConnStats) {}
 
 // span returns the attributes of the span of the RPC whose context ctx is.
 func (e *rpcEnd) span(ctx context.Context) []attribute.KeyValue {

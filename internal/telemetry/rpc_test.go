@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -21,7 +22,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
 
@@ -30,11 +30,27 @@ const (
 	rpcParent  = "00-" + rpcTraceID + "-b7ad6b7169203331-01"
 )
 
+// A rehearsal is the service whose RPCs are recorded: what its handlers take
+// and return, and the context that they were given.
+type rehearsal struct {
+	takes time.Duration
+	err   error
+	ctx   context.Context
+}
+
+func (h *rehearsal) run(ctx context.Context) error {
+	h.ctx = ctx
+	time.Sleep(h.takes)
+	return h.err
+}
+
 func rpcDesc() *grpc.ServiceDesc {
 	return &grpc.ServiceDesc{
 		ServiceName: "test.v1.Test",
-		Methods:     []grpc.MethodDesc{{MethodName: "Call"}},
-		Streams:     []grpc.StreamDesc{{StreamName: "Watch"}},
+		Methods: []grpc.MethodDesc{{MethodName: "Call", Handler: func(srv any, ctx context.Context, _ func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			return nil, srv.(*rehearsal).run(ctx)
+		}}},
+		Streams: []grpc.StreamDesc{{StreamName: "Watch"}},
 	}
 }
 
@@ -57,17 +73,27 @@ func newRPCs(tb testing.TB, tel *Telemetry) *RPCs {
 	return r
 }
 
-// rpc drives the handler through one RPC, as a grpc.Server does, and returns
-// the context of its handler.
-func rpc(ctx context.Context, r *RPCs, method string, err error) context.Context {
-	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090}
-	ctx = peer.NewContext(ctx, &peer.Peer{LocalAddr: local})
-	ctx = r.TagRPC(ctx, &stats.RPCTagInfo{FullMethodName: method})
-	began := time.Now()
-	r.HandleRPC(ctx, &stats.InHeader{FullMethod: method, LocalAddr: local})
-	r.HandleRPC(ctx, &stats.Begin{BeginTime: began})
-	r.HandleRPC(ctx, &stats.End{BeginTime: began, EndTime: began.Add(time.Second), Error: err})
-	return ctx
+// A quietStream is a stream that nothing goes over.
+type quietStream struct {
+	grpc.ServerStream
+
+	ctx context.Context
+}
+
+func (s quietStream) Context() context.Context { return s.ctx }
+
+// rpc makes one RPC, as a grpc.Server does, and returns the context of its
+// handler.
+func rpc(ctx context.Context, r *RPCs, method string, h *rehearsal) context.Context {
+	ctx = peer.NewContext(ctx, &peer.Peer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090}})
+	if method == "/test.v1.Test/Call" {
+		_, _ = r.Desc().Methods[0].Handler(h, ctx, nil, nil)
+		return h.ctx
+	}
+	_ = r.Stream(h, quietStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: method}, func(_ any, stream grpc.ServerStream) error {
+		return h.run(stream.Context())
+	})
+	return h.ctx
 }
 
 func TestRPCs(t *testing.T) {
@@ -78,21 +104,24 @@ func TestRPCs(t *testing.T) {
 		code         string
 		failed       bool
 	}{
-		"unary":       {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", code: "OK"},
-		"stream":      {method: "/test.v1.Test/Watch", name: "test.v1.Test/Watch", code: "OK"},
-		"caller's":    {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: status.Error(codes.FailedPrecondition, "no"), code: "FAILED_PRECONDITION"},
-		"cancelled":   {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: status.Error(codes.Canceled, "no"), code: "CANCELLED"},
-		"server's":    {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: status.Error(codes.DeadlineExceeded, "no"), code: "DEADLINE_EXCEEDED", failed: true},
-		"no status":   {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: errors.New("no"), code: "UNKNOWN", failed: true},
-		"no code":     {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: status.Error(99, "no"), code: "UNKNOWN", failed: true},
-		"no method":   {method: "/test.v1.Test/Guess", name: "_OTHER", err: status.Error(codes.Unimplemented, "no"), code: "UNIMPLEMENTED", failed: true},
-		"not our own": {method: "/grpc.health.v1.Health/Check"},
+		"unary":            {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", code: "OK"},
+		"stream":           {method: "/test.v1.Test/Watch", name: "test.v1.Test/Watch", code: "OK"},
+		"caller's":         {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: status.Error(codes.FailedPrecondition, "no"), code: "FAILED_PRECONDITION"},
+		"cancelled":        {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: status.Error(codes.Canceled, "no"), code: "CANCELLED"},
+		"server's":         {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: status.Error(codes.DeadlineExceeded, "no"), code: "DEADLINE_EXCEEDED", failed: true},
+		"no status":        {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: errors.New("no"), code: "UNKNOWN", failed: true},
+		"its time is over": {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: context.DeadlineExceeded, code: "DEADLINE_EXCEEDED", failed: true},
+		"no code":          {method: "/test.v1.Test/Call", name: "test.v1.Test/Call", err: status.Error(99, "no"), code: "UNKNOWN", failed: true},
+		"no method":        {method: "/test.v1.Test/Guess", name: "_OTHER", err: status.Error(codes.Unimplemented, "no"), code: "UNIMPLEMENTED", failed: true},
+		"not our own":      {method: "/grpc.health.v1.Health/Check"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tel, spans, reader := recorded()
-			rpc(t.Context(), newRPCs(t, tel), test.method, test.err)
+			synctest.Test(t, func(t *testing.T) {
+				rpc(t.Context(), newRPCs(t, tel), test.method, &rehearsal{takes: time.Second, err: test.err})
+			})
 			ended := spans.Ended()
 			if test.name == "" {
 				if len(ended) != 0 || len(points(t, reader)) != 0 {
@@ -163,7 +192,7 @@ func TestRPCsParent(t *testing.T) {
 			if provider != nil {
 				tel.TracerProvider = provider
 			}
-			ctx := rpc(metadata.NewIncomingContext(t.Context(), md), newRPCs(t, tel), "/test.v1.Test/Call", nil)
+			ctx := rpc(metadata.NewIncomingContext(t.Context(), md), newRPCs(t, tel), "/test.v1.Test/Call", new(rehearsal))
 			if got := trace.SpanContextFromContext(ctx).TraceID().String(); got != rpcTraceID {
 				t.Errorf("trace %s", got)
 			}
@@ -186,20 +215,20 @@ func BenchmarkRPCs(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			tel, _, reader := recorded()
 			tel.TracerProvider = provider
-			r := newRPCs(b, tel)
+			call, h := newRPCs(b, tel).Desc().Methods[0].Handler, new(rehearsal)
 			b.ReportAllocs()
 			n := 0
 			for b.Loop() {
-				rpc(ctx, r, "/test.v1.Test/Call", nil)
+				_, _ = call(h, ctx, nil, nil)
 				n++
 			}
 			var collected metricdata.ResourceMetrics
 			if err := reader.Collect(b.Context(), &collected); err != nil {
 				b.Fatal(err)
 			}
-			h, ok := collected.ScopeMetrics[0].Metrics[0].Data.(metricdata.Histogram[float64])
-			if !ok || h.DataPoints[0].Count != uint64(n) {
-				b.Fatalf("%v after %d calls", h.DataPoints, n)
+			got, ok := collected.ScopeMetrics[0].Metrics[0].Data.(metricdata.Histogram[float64])
+			if !ok || got.DataPoints[0].Count != uint64(n) {
+				b.Fatalf("%v after %d calls", got.DataPoints, n)
 			}
 		})
 	}

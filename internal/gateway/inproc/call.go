@@ -2,25 +2,19 @@ package inproc
 
 import (
 	"context"
-	"net"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
 
 // A call is the server's side of one RPC: what grpc.SetHeader and its like act
-// on, and who tells the stats handlers. Its methods may be called concurrently.
+// on. Its methods may be called concurrently.
 type call struct {
-	ctx    context.Context //nolint:containedctx // the handler's; SendHeader has none, and the stats handlers want it
+	ctx    context.Context //nolint:containedctx // the handler's
 	method string
-	start  time.Time
-	stats  []stats.Handler
 
 	mu        sync.Mutex // guards what follows
 	header    metadata.MD
@@ -30,68 +24,12 @@ type call struct {
 
 var _ grpc.ServerTransportStream = (*call)(nil)
 
-// begin starts a call and says so to the stats handlers, in the order of a
-// grpc.Server.
-func (c *Channel) begin(ctx context.Context, method string, begin *stats.Begin) *call {
-	call := &call{method: method, stats: c.stats}
+func newCall(ctx context.Context, method string) *call {
+	c := &call{method: method}
 	md, _ := metadata.FromOutgoingContext(ctx)
 	ctx = metadata.NewIncomingContext(metadata.NewOutgoingContext(ctx, nil), md)
-	for _, h := range c.stats {
-		ctx = h.TagRPC(ctx, &stats.RPCTagInfo{FullMethodName: method}) //nolint:fatcontext // each handler adds its tag
-	}
-	call.ctx = grpc.NewContextWithServerTransportStream(ctx, call)
-	if len(c.stats) == 0 {
-		return call
-	}
-	call.start = time.Now()
-	begin.BeginTime = call.start
-	remote, local := addresses(ctx)
-	call.tell(&stats.InHeader{FullMethod: method, Header: md, RemoteAddr: remote, LocalAddr: local})
-	call.tell(begin)
-	return call
-}
-
-func addresses(ctx context.Context) (remote, local net.Addr) {
-	if p, ok := peer.FromContext(ctx); ok {
-		return p.Addr, p.LocalAddr
-	}
-	return nil, nil
-}
-
-func (c *call) tell(event stats.RPCStats) {
-	for _, h := range c.stats {
-		h.HandleRPC(c.ctx, event)
-	}
-}
-
-// received tells that the handler gets message.
-func (c *call) received(message any) {
-	if len(c.stats) > 0 {
-		c.tell(&stats.InPayload{Payload: message, RecvTime: time.Now()})
-	}
-}
-
-// sent tells that the handler has sent message, which commits the header.
-func (c *call) sent(message any) {
-	c.mu.Lock()
-	first := !c.committed
-	c.committed = true
-	c.mu.Unlock()
-	if len(c.stats) == 0 {
-		return
-	}
-	if first {
-		c.tell(&stats.OutHeader{Header: c.headers()})
-	}
-	c.tell(&stats.OutPayload{Payload: message, SentTime: time.Now()})
-}
-
-// end tells that the handler has returned.
-func (c *call) end(err error) {
-	if len(c.stats) > 0 {
-		c.tell(&stats.OutTrailer{Trailer: c.trailers()})
-		c.tell(&stats.End{BeginTime: c.start, EndTime: time.Now(), Trailer: c.trailers(), Error: err})
-	}
+	c.ctx = grpc.NewContextWithServerTransportStream(ctx, c)
+	return c
 }
 
 // report fills in what the options of the caller ask for.
@@ -125,13 +63,15 @@ func (c *call) SendHeader(md metadata.MD) error {
 	if err := c.SetHeader(md); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	c.committed = true
-	c.mu.Unlock()
-	if len(c.stats) > 0 {
-		c.tell(&stats.OutHeader{Header: c.headers()})
-	}
+	c.commit()
 	return nil
+}
+
+// commit notes that the header has been sent.
+func (c *call) commit() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.committed = true
 }
 
 // SetTrailer adds to the trailer that goes out when the handler returns.

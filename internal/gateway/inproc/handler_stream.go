@@ -29,7 +29,6 @@ func (h *handlerStream) RecvMsg(message any) error {
 		return io.EOF
 	}
 	h.request = nil
-	h.stream.call.received(request)
 	return handOver(message, request)
 }
 
@@ -38,7 +37,7 @@ func (h *handlerStream) SendMsg(message any) error {
 	ctx := h.stream.call.ctx
 	select {
 	case h.stream.messages <- message:
-		h.stream.call.sent(message)
+		h.stream.call.commit()
 		return nil
 	case <-ctx.Done():
 		return status.FromContextError(ctx.Err()).Err()

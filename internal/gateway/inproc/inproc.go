@@ -1,6 +1,6 @@
 // Package inproc is a gRPC channel to a service in the same process: the same
-// interceptors and the same stats handlers as behind a socket, but neither
-// serialization nor HTTP/2 in between.
+// interceptors as behind a socket, but neither serialization nor HTTP/2 in
+// between.
 package inproc
 
 import (
@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -20,9 +19,6 @@ type Options struct {
 	// UnaryInterceptors and StreamInterceptors, the outermost first.
 	UnaryInterceptors  []grpc.UnaryServerInterceptor
 	StreamInterceptors []grpc.StreamServerInterceptor
-	// StatsHandlers hear of calls. They do not hear of connections, since there
-	// are none, and sizes are 0.
-	StatsHandlers []stats.Handler
 }
 
 // A Channel calls one service. It may be used concurrently; there is nothing to
@@ -39,7 +35,6 @@ type Channel struct {
 	streams   map[string]*grpc.StreamDesc
 	unary     grpc.UnaryServerInterceptor // nil: none
 	streaming grpc.StreamServerInterceptor
-	stats     []stats.Handler
 }
 
 var _ grpc.ClientConnInterface = (*Channel)(nil)
@@ -52,7 +47,6 @@ func New(desc *grpc.ServiceDesc, service any, opts Options) *Channel {
 		streams:   make(map[string]*grpc.StreamDesc, len(desc.Streams)),
 		unary:     chainUnary(opts.UnaryInterceptors),
 		streaming: chainStream(opts.StreamInterceptors),
-		stats:     opts.StatsHandlers,
 	}
 	for i := range desc.Methods {
 		c.methods["/"+desc.ServiceName+"/"+desc.Methods[i].MethodName] = &desc.Methods[i]
@@ -70,19 +64,13 @@ func (c *Channel) Invoke(ctx context.Context, method string, args, reply any, op
 	if !known {
 		return status.Errorf(codes.Unimplemented, "unknown method %s", method)
 	}
-	call := c.begin(ctx, method, &stats.Begin{})
-	result, err := desc.Handler(c.service, call.ctx, func(request any) error {
-		call.received(args)
-		return handOver(request, args)
-	}, c.unary)
+	call := newCall(ctx, method)
+	result, err := desc.Handler(c.service, call.ctx, func(request any) error { return handOver(request, args) }, c.unary)
 	if err == nil {
-		call.sent(result)
 		err = handOver(reply, result)
 	}
-	err = toStatus(err)
-	call.end(err)
 	call.report(opts)
-	return err
+	return toStatus(err)
 }
 
 // NewStream starts a call to a method that streams its responses, as

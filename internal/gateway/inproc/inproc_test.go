@@ -20,7 +20,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
@@ -48,7 +47,7 @@ func (s *stub) CallToolStream(
 	return s.stream(in, out)
 }
 
-// journal writes down what interceptors and stats handlers see.
+// journal writes down what interceptors see.
 type journal struct {
 	mu    sync.Mutex
 	lines []string
@@ -84,36 +83,6 @@ func (j *journal) streaming(name string) grpc.StreamServerInterceptor {
 	}
 }
 
-type tagKey struct{}
-
-func (j *journal) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
-func (j *journal) HandleConn(context.Context, stats.ConnStats)                       {}
-
-func (j *journal) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
-	return context.WithValue(ctx, tagKey{}, info.FullMethodName)
-}
-
-func (j *journal) HandleRPC(ctx context.Context, event stats.RPCStats) {
-	line := fmt.Sprintf("%T client=%v %v", event, event.IsClient(), ctx.Value(tagKey{}))
-	switch event := event.(type) {
-	case *stats.InHeader:
-		line += fmt.Sprint(event.FullMethod, event.Header["x-request"])
-	case *stats.InPayload:
-		line += fmt.Sprintf("%T", event.Payload)
-	case *stats.OutHeader:
-		line += fmt.Sprint(event.Header["x-header"])
-	case *stats.OutPayload:
-		line += fmt.Sprintf("%T", event.Payload)
-	case *stats.OutTrailer:
-		line += fmt.Sprint(event.Trailer["x-trailer"])
-	case *stats.Begin:
-		line += fmt.Sprint(event.IsServerStream, !event.BeginTime.IsZero())
-	case *stats.End:
-		line += fmt.Sprint(status.Code(event.Error), !event.EndTime.Before(event.BeginTime))
-	}
-	j.notef("%s", line)
-}
-
 // channels are the two ways to the same service, which are to show no
 // difference but speed.
 var channels = map[string]func(*testing.T, *stub, *journal) mcpbridgev1.McpServiceClient{
@@ -121,7 +90,6 @@ var channels = map[string]func(*testing.T, *stub, *journal) mcpbridgev1.McpServi
 		return mcpbridgev1.NewMcpServiceClient(inproc.New(&mcpbridgev1.McpService_ServiceDesc, service, inproc.Options{
 			UnaryInterceptors:  []grpc.UnaryServerInterceptor{j.unary("a"), j.unary("b"), j.unary("c")},
 			StreamInterceptors: []grpc.StreamServerInterceptor{j.streaming("a"), j.streaming("b")},
-			StatsHandlers:      []stats.Handler{j},
 		}))
 	},
 	"over HTTP/2": func(t *testing.T, service *stub, j *journal) mcpbridgev1.McpServiceClient {
@@ -129,7 +97,7 @@ var channels = map[string]func(*testing.T, *stub, *journal) mcpbridgev1.McpServi
 		listener := bufconn.Listen(1 << 16)
 		server := grpc.NewServer(
 			grpc.ChainUnaryInterceptor(j.unary("a"), j.unary("b"), j.unary("c")),
-			grpc.ChainStreamInterceptor(j.streaming("a"), j.streaming("b")), grpc.StatsHandler(j),
+			grpc.ChainStreamInterceptor(j.streaming("a"), j.streaming("b")),
 		)
 		mcpbridgev1.RegisterMcpServiceServer(server, service)
 		served := make(chan error, 1)
@@ -155,7 +123,7 @@ func both(t *testing.T, service func() *stub, run func(*testing.T, mcpbridgev1.M
 	for name, dial := range channels {
 		j := &journal{}
 		result := run(t, dial(t, service(), j))
-		waitFor(t, func() bool { return strings.Contains(strings.Join(j.read(), "\n"), "stats.End") })
+		waitFor(t, func() bool { return strings.Contains(strings.Join(j.read(), "\n"), "a out") })
 		seen[name] = result + "\n" + strings.Join(j.read(), "\n")
 	}
 	if seen["in process"] != seen["over HTTP/2"] {

@@ -7,7 +7,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
 
@@ -45,11 +44,10 @@ func (s *Stream) SendMsg(request any) error {
 	if s.call != nil {
 		return status.Errorf(codes.Internal, "%s takes one request", s.method)
 	}
-	s.call = s.channel.begin(s.ctx, s.method, &stats.Begin{IsServerStream: true})
+	s.call = newCall(s.ctx, s.method)
 	go func() {
 		defer close(s.done)
 		s.err = toStatus(s.channel.serve(&handlerStream{stream: s, request: request}))
-		s.call.end(s.err)
 	}()
 	return nil
 }
