@@ -73,7 +73,11 @@ func (s *script) RoundTrip(ctx context.Context, req *transport.Request) (*transp
 	if req.OnSend != nil {
 		req.OnSend()
 	}
-	return s.handle(ctx, req)
+	resp, err := s.handle(ctx, req)
+	if err != nil && ctx.Err() != nil && req.OnCancel != nil {
+		req.OnCancel(context.WithoutCancel(ctx))
+	}
+	return resp, err
 }
 
 func (s *script) Send(_ context.Context, msg *transport.Message) error {

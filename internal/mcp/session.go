@@ -213,44 +213,14 @@ func (s *Session) call(ctx context.Context, c *Call, id int64) (*Result, error) 
 // handed over.
 const cancelGrace = 100 * time.Millisecond
 
-// roundTrip detaches the exchange from ctx, so that the notification that
-// cancels it can go out before its stream is closed: a server may forget a
-// request whose connection is gone and would then not recognise what is being
-// cancelled (spec 2025-11-25, basic/transports: a disconnect is not a cancel).
+// roundTrip has the server told when the caller goes, where the era does not
+// take the end of the stream for that (spec 2025-11-25, basic/transports: a
+// disconnect is not a cancel).
 func (s *Session) roundTrip(ctx context.Context, req *transport.Request) (*transport.Response, error) {
-	if ctx.Err() != nil { // detached, the transport would not notice
-		return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: transport.NotSent, Err: context.Cause(ctx)}
+	if s.era().cancels() {
+		req.OnCancel = func(detached context.Context) { s.cancel(detached, req.ID, context.Cause(ctx)) }
 	}
-	if !s.era().cancels() || ctx.Done() == nil {
-		return s.tr.RoundTrip(ctx, req)
-	}
-	var sent atomic.Bool
-	onSend := req.OnSend
-	req.OnSend = func() {
-		sent.Store(true)
-		if onSend != nil {
-			onSend()
-		}
-	}
-	detached, abort := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer abort(nil)
-	stop := context.AfterFunc(ctx, func() {
-		if sent.Load() {
-			s.cancel(detached, req.ID, context.Cause(ctx))
-		}
-		abort(context.Cause(ctx))
-	})
-	resp, err := s.tr.RoundTrip(detached, req)
-	if stop() {
-		return resp, err
-	}
-	// The caller is gone. What the server made of being cancelled, an answer or
-	// an event stream that ends without one, is of no interest.
-	delivery := transport.Unknown
-	if err != nil {
-		delivery = DeliveryOf(err)
-	}
-	return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: delivery, Err: context.Cause(ctx)}
+	return s.tr.RoundTrip(ctx, req)
 }
 
 // cancel tells the server that the caller of a request has gone.

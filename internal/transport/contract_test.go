@@ -164,9 +164,19 @@ func contractError(t *testing.T, way openWay) {
 
 func contractCancelled(t *testing.T, way openWay) {
 	tr := way.open(t, ignore)
-	gone := errors.New("gone")
+	gone, told := errors.New("gone"), make(chan error, 2)
 	ctx, cancel := context.WithCancelCause(short(t))
-	_, err := tr.RoundTrip(ctx, &Request{ID: 1, Method: "nothing", Params: []byte(`1`), OnSend: func() { cancel(gone) }})
+	_, err := tr.RoundTrip(ctx, &Request{
+		ID: 1, Method: "nothing", Params: []byte(`1`),
+		OnSend: func() { cancel(gone) },
+		OnCancel: func(ctx context.Context) {
+			msg := []byte(`{"jsonrpc":"2.0","method":"notifications/cancelled"}`)
+			told <- tr.Send(ctx, &Message{Body: msg, Method: "notifications/cancelled"})
+		},
+	})
+	if err := <-told; err != nil || len(told) > 0 {
+		t.Errorf("tell of it: %v, and %d times more", err, len(told))
+	}
 	if wantError(t, err, KindCanceled, Unknown); !errors.Is(err, gone) {
 		t.Errorf("the cause is missing in %v", err)
 	}
@@ -179,7 +189,7 @@ func contractEnded(t *testing.T, way openWay) {
 	tr := way.open(t, ignore)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := tr.RoundTrip(ctx, &Request{ID: 1, Method: "echo", Params: []byte(`1`), OnSend: func() { t.Error("sent") }})
+	_, err := tr.RoundTrip(ctx, &Request{ID: 1, Method: "echo", Params: []byte(`1`), OnSend: func() { t.Error("sent") }, OnCancel: func(context.Context) { t.Error("told of what was not sent") }})
 	wantError(t, err, KindCanceled, NotSent)
 	wantError(t, tr.Send(ctx, &Message{Body: []byte(`{}`)}), KindCanceled, NotSent)
 }

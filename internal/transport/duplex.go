@@ -42,7 +42,11 @@ func (d *duplex) RoundTrip(ctx context.Context, req *Request) (*Response, error)
 	case <-ctx.Done():
 		if d.calls.remove(req.ID) {
 			d.out.withdraw(w)
-			return nil, canceled(ctx, w.delivery())
+			delivery := w.delivery()
+			if delivery != NotSent {
+				req.canceled(context.WithoutCancel(ctx))
+			}
+			return nil, canceled(ctx, delivery)
 		}
 		<-w.done
 	}

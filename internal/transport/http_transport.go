@@ -63,11 +63,49 @@ func (t *httpTransport) RoundTrip(ctx context.Context, req *Request) (*Response,
 	body = jsonrpc.AppendRequest(body, req.ID, req.Method, req.Params)
 
 	c := &httpCall{t: t, id: req.ID, onSend: req.OnSend}
+	if req.OnCancel != nil {
+		return t.cancellable(ctx, c, req, body)
+	}
 	callCtx, err := t.begin(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	defer t.end(c)
+	return t.exchange(ctx, callCtx, c, req, body)
+}
+
+// cancellable makes a call whose stream does not end with ctx before the server
+// has been told.
+func (t *httpTransport) cancellable(ctx context.Context, c *httpCall, req *Request, body []byte) (*Response, error) {
+	if ctx.Err() != nil {
+		return nil, canceled(ctx, NotSent)
+	}
+	callCtx, err := t.begin(context.WithoutCancel(ctx), c)
+	if err != nil {
+		return nil, err
+	}
+	defer t.end(c)
+	stop := context.AfterFunc(ctx, func() {
+		if c.sent.Load() {
+			req.OnCancel(callCtx)
+		}
+		c.cancel(context.Cause(ctx))
+	})
+	resp, err := t.exchange(ctx, callCtx, c, req, body)
+	if stop() {
+		return resp, err
+	}
+	// The caller is gone. What the server made of being cancelled, an answer or
+	// an event stream that ends without one, is of no interest.
+	delivery := Unknown
+	if e, ok := errors.AsType[*Error](err); ok {
+		delivery = e.Delivery
+	}
+	return nil, canceled(ctx, delivery)
+}
+
+// exchange makes the call c, within callCtx. ctx is its caller's.
+func (t *httpTransport) exchange(ctx, callCtx context.Context, c *httpCall, req *Request, body []byte) (*Response, error) {
 	resp, err := c.roundTrip(callCtx, req, body)
 	if routed := c.routed.Load(); routed != nil {
 		return routed, nil

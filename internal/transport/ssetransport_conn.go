@@ -67,6 +67,9 @@ func (c *sseConn) RoundTrip(ctx context.Context, req *Request) (*Response, error
 		}
 	case <-ctx.Done():
 		waiting := c.calls.remove(req.ID)
+		if waiting && w.sent.Load() {
+			req.canceled(context.WithoutCancel(ctx))
+		}
 		call.cancel(context.Cause(ctx))
 		<-posted // what has been sent is certain only then
 		if waiting {

@@ -88,10 +88,24 @@ type Request struct {
 	// after RoundTrip has returned because its context ended.
 	OnSend func()
 
+	// OnCancel, if set, is called when ctx ends while RoundTrip waits for the
+	// response of a request that may have reached the server: before what carries
+	// the request is given up, so that the server, told in time, still knows what
+	// it is that is cancelled. RoundTrip then fails with [KindCanceled]. The ctx
+	// that it is given has the values of RoundTrip's, and ends with RoundTrip if
+	// that does not wait for it.
+	OnCancel func(ctx context.Context)
+
 	// Endless is for a request whose answer is a stream that stays open, such as
 	// subscriptions/listen: [Limits.CallBytes] does not bound it, as one message
 	// after the other is handed to the Receiver.
 	Endless bool
+}
+
+func (r *Request) canceled(ctx context.Context) {
+	if r.OnCancel != nil {
+		r.OnCancel(ctx)
+	}
 }
 
 // A Message is one that expects no response: a notification, or our response
