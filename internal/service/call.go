@@ -29,7 +29,7 @@ type call struct {
 
 // do finds the target and runs fn with an open session, within the time that
 // the call may take. fn runs again where that can do no harm.
-func (s *Service) do(ctx context.Context, c call, fn func(context.Context, *pool.Live) error) (pool.Outcome, error) {
+func (s *Service) do(ctx context.Context, c *call, fn func(context.Context, *pool.Live) error) (pool.Outcome, error) {
 	t, err := s.target(ctx, c.target)
 	if err != nil {
 		return pool.Outcome{}, err
@@ -45,14 +45,14 @@ func (s *Service) do(ctx context.Context, c call, fn func(context.Context, *pool
 }
 
 // on runs fn with an open session of t.
-func (c call) on(ctx context.Context, t pool.Target, fn func(context.Context, *pool.Live) error) (pool.Outcome, error) {
+func (c *call) on(ctx context.Context, t pool.Target, fn func(context.Context, *pool.Live) error) (pool.Outcome, error) {
 	repeatable := c.tool == "" || slices.Contains(t.Server().Repeatable, c.tool)
 	out, err := t.Do(ctx, repeatable, fn)
 	return out, c.failed(err)
 }
 
 // failed says of an error which call it is of.
-func (c call) failed(err error) error {
+func (c *call) failed(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -78,7 +78,7 @@ func commit(ctx context.Context) func() {
 }
 
 // seal converts a result into resp, which it takes over, and checks its size.
-func (s *Service) seal(c call, resp proto.Message, result *mcp.Result, format convert.Format) error {
+func (s *Service) seal(c *call, resp proto.Message, result *mcp.Result, format convert.Format) error {
 	if tool, ok := resp.(*mcpbridgev1.CallToolResponse); ok && result.Task != nil {
 		var err error
 		tool.Task, err = c.taskMessage(result.Task, format)

@@ -100,7 +100,7 @@ func (s *Service) await(ctx context.Context, op *operation, t target, p *parkedC
 	case e.err != nil:
 		return e.err
 	}
-	return op.failed(s.seal(op.call, resp, e.result, op.format))
+	return op.failed(s.seal(&op.call, resp, e.result, op.format))
 }
 
 // requireInput seals st and asks the caller for input in resp, until then; zero:
@@ -146,7 +146,7 @@ func (s *Service) unpark(ctx context.Context, op *operation, t target, st *reque
 		return err
 	}
 	defer done()
-	if err := s.answerParked(op.call, t, p, st, op.inputs.responses); err != nil {
+	if err := s.answerParked(&op.call, t, p, st, op.inputs.responses); err != nil {
 		return err
 	}
 	if op.tool != "" {
@@ -160,7 +160,7 @@ func (s *Service) unpark(ctx context.Context, op *operation, t target, st *reque
 
 // answerParked hands the answers to a call that waits here.
 func (s *Service) answerParked(
-	c call, t target, p *parkedCall, st *requestState, responses map[string]*mcpbridgev1.InputResponse,
+	c *call, t target, p *parkedCall, st *requestState, responses map[string]*mcpbridgev1.InputResponse,
 ) error {
 	blocks := takesBlocks(t.Server().ProtocolVersion())
 	return p.answer(slices.Sorted(maps.Keys(responses)), func(key string, q mcp.Question, ok bool) (mcp.Answer, error) {
@@ -181,7 +181,7 @@ func unknownKey(key string) error {
 
 // resume puts the answers to a server's questions into the request.
 func (s *Service) resume(op *operation, st *requestState) error {
-	responses, err := s.responsesTo(op.call, op.request.Method, st, op.inputs.responses)
+	responses, err := s.responsesTo(&op.call, op.request.Method, st, op.inputs.responses)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (s *Service) resume(op *operation, st *requestState) error {
 // responsesTo is the text of inputResponses, for a server that has ended the
 // call with its questions, or whose task asks.
 func (s *Service) responsesTo(
-	c call, method string, st *requestState, given map[string]*mcpbridgev1.InputResponse,
+	c *call, method string, st *requestState, given map[string]*mcpbridgev1.InputResponse,
 ) ([]byte, error) {
 	responses := []byte{'{'}
 	for _, key := range slices.Sorted(maps.Keys(given)) {

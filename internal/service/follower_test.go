@@ -87,7 +87,7 @@ func TestFollowerOfManyQuestions(t *testing.T) {
 			<-ctx.Done()
 			return nil, context.Cause(ctx)
 		})
-		if v := judge(call{}.failed(err)); v.reason != mcpbridgev1.Reason_REASON_SLOW_CONSUMER || v.delivery != transport.Answered || sent > queue.DefaultItems+1 {
+		if v := judge((&call{}).failed(err)); v.reason != mcpbridgev1.Reason_REASON_SLOW_CONSUMER || v.delivery != transport.Answered || sent > queue.DefaultItems+1 {
 			t.Errorf("after %d events: %v", sent, err)
 		}
 	})

@@ -72,7 +72,7 @@ func (s *Service) place(ctx context.Context, c *call, it item) (own string, plac
 
 // ofMember says of an error of a member of a group what it means to callers of
 // the group: what a session had that is gone is gone as well.
-func (c call) ofMember(err error) error {
+func (c *call) ofMember(err error) error {
 	switch {
 	case c.member == "" || !isGone(err):
 		return err

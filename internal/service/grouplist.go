@@ -33,7 +33,7 @@ func (s *Service) listGroup(ctx context.Context, g *group.Group, req listRequest
 	k := listed(resp)
 	items, missing, err := g.List(ctx, k)
 	if err != nil {
-		return call{target: req.GetTarget()}.failed(err)
+		return (&call{target: req.GetTarget()}).failed(err)
 	}
 	items = s.visibleItems(ctx, k, items)
 	if err := convert.Into(resp, listText(k, items), req.GetJsonFormat()); err != nil {

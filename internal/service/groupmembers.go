@@ -42,7 +42,7 @@ func (s *Service) pingGroup(ctx context.Context, g *group.Group, req *mcpbridgev
 	members := g.Members()
 	responses := make([]*mcpbridgev1.PingResponse, len(members))
 	errs := each(members, func(i int, m group.Member) (err error) {
-		how := call{target: m.Target, group: req.GetTarget(), member: m.Name}
+		how := &call{target: m.Target, group: req.GetTarget(), member: m.Name}
 		responses[i], err = s.ping(ctx, how, meta, req.GetJsonFormat())
 		return err
 	})

@@ -60,7 +60,7 @@ func (s *Service) placeTask(ctx context.Context, c *call, id string) (t target, 
 }
 
 // entitle gives a task the id by which the call's target knows it.
-func (c call) entitle(task *mcpbridgev1.Task) {
+func (c *call) entitle(task *mcpbridgev1.Task) {
 	if c.group != "" {
 		task.TaskId = groupTaskID(c.target, task.GetTaskId())
 	}
@@ -86,12 +86,12 @@ func (s *Service) listGroupTasks(ctx context.Context, g *group.Group, req *mcpbr
 	wait, enough := g.Patience(ctx)
 	defer enough()
 	errs := each(members, func(i int, m group.Member) (err error) {
-		c := call{target: m.Target, group: req.GetTarget(), member: m.Name}
+		c := &call{target: m.Target, group: req.GetTarget(), member: m.Name}
 		lists[i], err = s.memberTasks(wait, c, meta, req.GetJsonFormat())
 		return err
 	})
 	if ctx.Err() != nil {
-		return nil, call{target: req.GetTarget()}.failed(context.Cause(ctx))
+		return nil, (&call{target: req.GetTarget()}).failed(context.Cause(ctx))
 	}
 	resp, err := s.joinTasks(g, members, lists, errs)
 	if err != nil {
@@ -136,7 +136,7 @@ func distinct(members []group.Member) []group.Member {
 
 // memberTasks lists the tasks of a member of a group. One whose server has no list
 // of tasks has none.
-func (s *Service) memberTasks(ctx context.Context, c call, meta []byte, format convert.Format) ([]*mcpbridgev1.Task, error) {
+func (s *Service) memberTasks(ctx context.Context, c *call, meta []byte, format convert.Format) ([]*mcpbridgev1.Task, error) {
 	t, err := s.target(ctx, c.target)
 	if err != nil {
 		return nil, err

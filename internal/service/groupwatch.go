@@ -61,7 +61,7 @@ func (s *Service) watchGroup(g *group.Group, req *mcpbridgev1.WatchEventsRequest
 	defer stop()
 	w.begin(members)
 	reader := &watchReader{stream: stream, format: req.GetJsonFormat(), told: make(map[string]struct{})}
-	return call{target: req.GetTarget()}.failed(w.run(reader))
+	return (&call{target: req.GetTarget()}).failed(w.run(reader))
 }
 
 // tell queues what became of the group. Members that come and go are its owner's

@@ -48,7 +48,7 @@ func (s *Service) list(ctx context.Context, l mcp.List, req listRequest, resp pr
 		ctx = pool.OnGeneration(ctx, generation)
 	}
 	var next *string
-	out, err := s.do(ctx, call{target: req.GetTarget()}, func(ctx context.Context, live *pool.Live) error {
+	out, err := s.do(ctx, &call{target: req.GetTarget()}, func(ctx context.Context, live *pool.Live) error {
 		if generation != 0 && generation != live.Generation {
 			return &fieldError{Field: "cursor", Problem: "belongs to a connection that is gone; begin again without a cursor"}
 		}
@@ -62,7 +62,7 @@ func (s *Service) list(ctx context.Context, l mcp.List, req listRequest, resp pr
 		if err != nil {
 			return err
 		}
-		return s.seal(call{}, resp, &mcp.Result{JSON: s.visible(ctx, live.Server, l, page.JSON)}, req.GetJsonFormat())
+		return s.seal(&call{}, resp, &mcp.Result{JSON: s.visible(ctx, live.Server, l, page.JSON)}, req.GetJsonFormat())
 	})
 	if err != nil {
 		return nil, err

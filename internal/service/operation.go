@@ -133,7 +133,7 @@ func (s *Service) execute(ctx context.Context, op *operation, t target, caps mcp
 			return err
 		}
 		follow(session, result)
-		return s.seal(op.call, resp, result, op.format)
+		return s.seal(&op.call, resp, result, op.format)
 	})
 	announce(ctx, out)
 	return err

@@ -24,10 +24,10 @@ func (s *Service) Ping(ctx context.Context, req *mcpbridgev1.PingRequest) (*mcpb
 		}
 		return s.pingGroup(ctx, g, req)
 	}
-	return s.ping(ctx, call{target: req.GetTarget()}, meta, req.GetJsonFormat())
+	return s.ping(ctx, &call{target: req.GetTarget()}, meta, req.GetJsonFormat())
 }
 
-func (s *Service) ping(ctx context.Context, how call, meta []byte, format convert.Format) (*mcpbridgev1.PingResponse, error) {
+func (s *Service) ping(ctx context.Context, how *call, meta []byte, format convert.Format) (*mcpbridgev1.PingResponse, error) {
 	resp := new(mcpbridgev1.PingResponse)
 	_, err := s.do(ctx, how, func(ctx context.Context, session *pool.Live) error {
 		began := time.Now()

@@ -39,7 +39,7 @@ func follow(session *pool.Live, result *mcp.Result) {
 func taskMembers() []string { return []string{"result", "error", memberRequests} }
 
 // taskMessage converts a task of the call's target, without its outcome.
-func (c call) taskMessage(task *mcp.Task, format convert.Format) (*mcpbridgev1.Task, error) {
+func (c *call) taskMessage(task *mcp.Task, format convert.Format) (*mcpbridgev1.Task, error) {
 	m := new(mcpbridgev1.Task)
 	if err := convert.Into(m, without(task.JSON, taskMembers()...), format); err != nil {
 		return nil, &mcp.ResultError{Problem: err.Error()}

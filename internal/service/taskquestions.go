@@ -145,7 +145,7 @@ func (s *Service) answerTask(
 	ctx context.Context, op *taskOperation, st *requestState, responses map[string]*mcpbridgev1.InputResponse,
 ) (*mcp.Task, error) {
 	if st.Parked == "" {
-		text, err := s.responsesTo(op.call, "tasks/update", st, responses)
+		text, err := s.responsesTo(&op.call, "tasks/update", st, responses)
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +157,7 @@ func (s *Service) answerTask(
 	if p == nil {
 		return nil, op.failed(errStateLost)
 	}
-	if err := s.answerParked(op.call, op.on, p, st, responses); err != nil {
+	if err := s.answerParked(&op.call, op.on, p, st, responses); err != nil {
 		return nil, err
 	}
 	a := newAttendant(nil)

@@ -42,11 +42,11 @@ func (s *Service) WatchEvents(req *mcpbridgev1.WatchEventsRequest, stream watchS
 	}
 	w, err := t.Watch(ctx, req.GetResourceUris())
 	if err != nil {
-		return call{target: req.GetTarget()}.failed(err)
+		return (&call{target: req.GetTarget()}).failed(err)
 	}
 	defer w.Close()
 	reader := watchReader{stream: stream, watcher: w, target: t.name, format: req.GetJsonFormat(), told: make(map[string]struct{})}
-	return call{target: req.GetTarget()}.failed(reader.run(s.questions.pending(t.principal, t.name)))
+	return (&call{target: req.GetTarget()}).failed(reader.run(s.questions.pending(t.principal, t.name)))
 }
 
 // maxWatchedURIs bounds the resources that one stream is about.
