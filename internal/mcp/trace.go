@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
 	"github.com/mcpbridge/mcpbridge/internal/rawjson"
@@ -59,7 +60,7 @@ const other = "_OTHER"
 // instruments make the span and the measurement of each operation with one
 // server.
 type instruments struct {
-	tracer   trace.Tracer
+	tracer   trace.Tracer // nil: no spans
 	duration metric.Float64Histogram
 	// dropped counts the notifications that no call wanted.
 	dropped metric.Int64Counter
@@ -87,13 +88,16 @@ func newInstruments(o Options) *instruments {
 	if err != nil {
 		o.Logger.Warn("metric not available", "metric", metricDropped, "error", err)
 	}
-	return &instruments{
-		tracer:   o.TracerProvider.Tracer(scopeName),
+	i := &instruments{
 		duration: duration,
 		dropped:  dropped,
 		capture:  o.CaptureContent,
 		sets:     make(map[setKey]metric.MeasurementOption),
 	}
+	if _, silent := o.TracerProvider.(noop.TracerProvider); !silent {
+		i.tracer = o.TracerProvider.Tracer(scopeName)
+	}
+	return i
 }
 
 // An operation is one request while it runs.
@@ -102,21 +106,25 @@ type operation struct {
 	session *Session
 	call    *Call
 	ctx     context.Context //nolint:containedctx // lives as long as the call does
-	span    trace.Span
+	span    trace.Span      // nil: there are none
 	began   time.Time
 }
 
 // start begins the span of a call. The context that it returns carries it.
 func (i *instruments) start(ctx context.Context, s *Session, c *Call, id int64) (context.Context, operation) {
+	op := operation{inst: i, session: s, call: c, ctx: ctx, began: time.Now()}
+	if i.tracer == nil {
+		return ctx, op
+	}
 	name := c.Method
 	if c.Method == methodToolsCall || c.Method == methodPromptsGet {
 		name += " " + c.Name
 	}
-	ctx, span := i.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
-	if span.IsRecording() {
-		span.SetAttributes(i.details(s, c, id)...)
+	op.ctx, op.span = i.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
+	if op.span.IsRecording() {
+		op.span.SetAttributes(i.details(s, c, id)...)
 	}
-	return ctx, operation{inst: i, session: s, call: c, ctx: ctx, span: span, began: time.Now()}
+	return op.ctx, op
 }
 
 // details are the attributes of a span: all at once, as each time that a span
@@ -172,6 +180,9 @@ func (o operation) end(result *Result, err error) {
 		failure = ""
 	}
 	o.inst.duration.Record(o.ctx, time.Since(o.began).Seconds(), o.inst.set(o.session, o.call, failure))
+	if o.span == nil {
+		return
+	}
 	if o.span.IsRecording() {
 		o.describe(result, err, failure)
 	}
@@ -255,6 +266,9 @@ func errorType(err error) string {
 // metricFailure keeps error.type to words that are known beforehand: the codes
 // of JSON-RPC errors are the server's choice.
 func metricFailure(failure string) string {
+	if failure == "" {
+		return "" // nearly always
+	}
 	code, err := strconv.ParseInt(failure, 10, 64)
 	if err != nil || code >= 100 && code <= 599 || code >= -32100 && code <= -32000 || code >= -32700 && code <= -32600 {
 		return failure
