@@ -26,7 +26,7 @@ func durationBuckets() []float64 {
 type instrumented struct {
 	next       http.Handler
 	propagator propagation.TextMapPropagator
-	tracer     trace.Tracer
+	tracer     trace.Tracer // nil: no spans
 	kind       []trace.SpanStartOption
 
 	duration          metric.Float64Histogram
@@ -41,16 +41,13 @@ func instrument(opts Options, handler http.Handler) (http.Handler, error) {
 	if !recordsTraces(opts.TracerProvider) && !recordsMetrics(opts.MeterProvider) {
 		return extract(opts.Propagator, handler), nil
 	}
-	tracers, meters := opts.TracerProvider, opts.MeterProvider
-	if tracers == nil {
-		tracers = nooptrace.NewTracerProvider()
-	}
+	meters := opts.MeterProvider
 	if meters == nil {
 		meters = noopmetric.NewMeterProvider()
 	}
-	i := &instrumented{
-		next: handler, propagator: opts.Propagator,
-		tracer: tracers.Tracer(scopeName), kind: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
+	i := &instrumented{next: handler, propagator: opts.Propagator, kind: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}}
+	if recordsTraces(opts.TracerProvider) {
+		i.tracer = opts.TracerProvider.Tracer(scopeName)
 	}
 	if err := i.measure(meters.Meter(scopeName)); err != nil {
 		return nil, fmt.Errorf("metrics of HTTP: %w", err)
@@ -72,9 +69,15 @@ func (i *instrumented) measure(meter metric.Meter) error {
 // ServeHTTP implements [http.Handler].
 func (i *instrumented) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	ctx, span := i.tracer.Start(i.propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header)), spanName(r), i.kind...)
-	defer span.End()
-	r = r.WithContext(ctx)
+	ctx := i.propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	var span trace.Span
+	if i.tracer != nil {
+		ctx, span = i.tracer.Start(ctx, spanName(r), i.kind...)
+		defer span.End()
+	}
+	if ctx != r.Context() {
+		r = r.WithContext(ctx)
+	}
 	in := &countedBody{ReadCloser: r.Body}
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = in
@@ -82,7 +85,7 @@ func (i *instrumented) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &countedWriter{ResponseWriter: w}
 	i.next.ServeHTTP(out, r)
 	code := out.code()
-	if span.IsRecording() {
+	if span != nil && span.IsRecording() {
 		span.SetName(spanName(r))
 		span.SetAttributes(spanAttributes(r, code, in.n, out.n)...)
 		if code >= http.StatusInternalServerError {
