@@ -24,11 +24,16 @@ type call struct {
 
 var _ grpc.ServerTransportStream = (*call)(nil)
 
+// newCall starts a call whose metadata is that of the caller's context.
 func newCall(ctx context.Context, method string) *call {
-	c := &call{method: method}
 	md, _ := metadata.FromOutgoingContext(ctx)
-	ctx = metadata.NewIncomingContext(metadata.NewOutgoingContext(ctx, nil), md)
-	c.ctx = grpc.NewContextWithServerTransportStream(ctx, c)
+	return startCall(metadata.NewOutgoingContext(ctx, nil), md, method)
+}
+
+// startCall starts a call. There is no metadata in ctx but what is given.
+func startCall(ctx context.Context, md metadata.MD, method string) *call {
+	c := &call{method: method}
+	c.ctx = grpc.NewContextWithServerTransportStream(metadata.NewIncomingContext(ctx, md), c)
 	return c
 }
 

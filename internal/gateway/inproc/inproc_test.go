@@ -83,14 +83,39 @@ func (j *journal) streaming(name string) grpc.StreamServerInterceptor {
 	}
 }
 
-// channels are the two ways to the same service, which are to show no
-// difference but speed.
+// A directClient calls tools without copies.
+type directClient struct {
+	mcpbridgev1.McpServiceClient
+	channel *inproc.Channel
+}
+
+func (c *directClient) CallTool(
+	ctx context.Context, in *mcpbridgev1.CallToolRequest, opts ...grpc.CallOption,
+) (*mcpbridgev1.CallToolResponse, error) {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	ctx = metadata.NewOutgoingContext(ctx, nil)
+	response, err := c.channel.Call(ctx, mcpbridgev1.McpService_CallTool_FullMethodName, md, in, opts...)
+	out, _ := response.(*mcpbridgev1.CallToolResponse)
+	return out, err
+}
+
+// inProcess returns a channel to service with the interceptors of j.
+func inProcess(service *stub, j *journal) *inproc.Channel {
+	return inproc.New(&mcpbridgev1.McpService_ServiceDesc, service, inproc.Options{
+		UnaryInterceptors:  []grpc.UnaryServerInterceptor{j.unary("a"), j.unary("b"), j.unary("c")},
+		StreamInterceptors: []grpc.StreamServerInterceptor{j.streaming("a"), j.streaming("b")},
+	})
+}
+
+// channels are the ways to the same service, which are to show no difference
+// but speed.
 var channels = map[string]func(*testing.T, *stub, *journal) mcpbridgev1.McpServiceClient{
 	"in process": func(_ *testing.T, service *stub, j *journal) mcpbridgev1.McpServiceClient {
-		return mcpbridgev1.NewMcpServiceClient(inproc.New(&mcpbridgev1.McpService_ServiceDesc, service, inproc.Options{
-			UnaryInterceptors:  []grpc.UnaryServerInterceptor{j.unary("a"), j.unary("b"), j.unary("c")},
-			StreamInterceptors: []grpc.StreamServerInterceptor{j.streaming("a"), j.streaming("b")},
-		}))
+		return mcpbridgev1.NewMcpServiceClient(inProcess(service, j))
+	},
+	"without copies": func(_ *testing.T, service *stub, j *journal) mcpbridgev1.McpServiceClient {
+		c := inProcess(service, j)
+		return &directClient{McpServiceClient: mcpbridgev1.NewMcpServiceClient(c), channel: c}
 	},
 	"over HTTP/2": func(t *testing.T, service *stub, j *journal) mcpbridgev1.McpServiceClient {
 		t.Helper()
@@ -116,8 +141,8 @@ var channels = map[string]func(*testing.T, *stub, *journal) mcpbridgev1.McpServi
 	},
 }
 
-// both runs a test over each channel and compares what was seen.
-func both(t *testing.T, service func() *stub, run func(*testing.T, mcpbridgev1.McpServiceClient) string) {
+// each runs a test over each channel and compares what was seen.
+func each(t *testing.T, service func() *stub, run func(*testing.T, mcpbridgev1.McpServiceClient) string) {
 	t.Helper()
 	seen := make(map[string]string)
 	for name, dial := range channels {
@@ -126,8 +151,10 @@ func both(t *testing.T, service func() *stub, run func(*testing.T, mcpbridgev1.M
 		waitFor(t, func() bool { return strings.Contains(strings.Join(j.read(), "\n"), "a out") })
 		seen[name] = result + "\n" + strings.Join(j.read(), "\n")
 	}
-	if seen["in process"] != seen["over HTTP/2"] {
-		t.Errorf("in process:\n%s\n\nover HTTP/2:\n%s", seen["in process"], seen["over HTTP/2"])
+	for name := range channels {
+		if seen[name] != seen["over HTTP/2"] {
+			t.Errorf("%s:\n%s\n\nover HTTP/2:\n%s", name, seen[name], seen["over HTTP/2"])
+		}
 	}
 }
 
@@ -142,7 +169,7 @@ func waitFor(t *testing.T, condition func() bool) {
 
 func TestUnary(t *testing.T) {
 	t.Parallel()
-	both(t, func() *stub {
+	each(t, func() *stub {
 		return &stub{callTool: func(ctx context.Context, in *mcpbridgev1.CallToolRequest) (*mcpbridgev1.CallToolResponse, error) {
 			md, _ := metadata.FromIncomingContext(ctx)
 			outgoing, _ := metadata.FromOutgoingContext(ctx)
@@ -195,7 +222,7 @@ func TestUnaryErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			both(t, func() *stub {
+			each(t, func() *stub {
 				return &stub{callTool: func(ctx context.Context, _ *mcpbridgev1.CallToolRequest) (*mcpbridgev1.CallToolResponse, error) {
 					return nil, errors.Join(fail, grpc.SetTrailer(ctx, metadata.Pairs("x-trailer", "1")))
 				}}
@@ -213,7 +240,7 @@ func TestStream(t *testing.T) {
 	for name, end := range map[string]error{"to the end": nil, "to an error": status.Error(codes.Unavailable, "gone"), "to a plain error": io.ErrNoProgress} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			both(t, func() *stub {
+			each(t, func() *stub {
 				return &stub{stream: func(in *mcpbridgev1.CallToolStreamRequest, out grpc.ServerStreamingServer[mcpbridgev1.CallToolStreamResponse]) error {
 					if err := out.SetHeader(metadata.Pairs("x-header", in.GetName())); err != nil {
 						return err
@@ -363,6 +390,14 @@ func TestUnknownMethods(t *testing.T) {
 	err := channel.Invoke(t.Context(), mcpbridgev1.McpService_Ping_FullMethodName, &mcpbridgev1.CompleteRequest{}, &mcpbridgev1.PingResponse{})
 	if status.Code(err) != codes.Internal {
 		t.Errorf("wrong type of request: %v", err)
+	}
+	_, err = channel.Call(t.Context(), mcpbridgev1.McpService_Ping_FullMethodName, nil, &mcpbridgev1.CompleteRequest{})
+	if status.Code(err) != codes.Internal {
+		t.Errorf("wrong type of request, without copies: %v", err)
+	}
+	_, err = channel.Call(t.Context(), "/x.Y/Z", nil, &mcpbridgev1.CompleteRequest{})
+	if status.Code(err) != codes.Unimplemented {
+		t.Errorf("unknown method, without copies: %v", err)
 	}
 }
 
