@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/mcpbridge/mcpbridge/internal/gateway/restjson"
+	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
 
 // maxPrealloc bounds what is allocated for a body on the word of the client
@@ -34,8 +37,24 @@ func (b *body) read() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// faulty keeps err for writeError: the generated code makes text of it.
-func (b *body) faulty(err error) error {
-	b.exchange.fault = err
-	return err
+// decode reads the body into v, a message or what target takes for one. It
+// returns io.EOF if there is nothing in it. Other errors it keeps for
+// writeError: the generated code makes text of them.
+func (b *body) decode(codec *restjson.Codec, v any) error {
+	data, err := b.read()
+	if err != nil {
+		b.exchange.fault = err
+		return err
+	}
+	if len(rawjson.Trim(data)) == 0 {
+		return io.EOF
+	}
+	message, err := target(v)
+	if err != nil {
+		return err
+	}
+	if err := codec.Decode(data, message); err != nil {
+		b.exchange.fault = invalid(err)
+	}
+	return b.exchange.fault
 }

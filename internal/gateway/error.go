@@ -64,10 +64,7 @@ func (g *Gateway) fail(w http.ResponseWriter, err error) {
 		g.opts.Logger.Error("write an error as JSON", "error", err)
 		content, _ = g.codec.Append(nil, status.New(st.Code(), st.Message()).Proto()) // without details, it cannot fail
 	}
-	h.Set("Content-Type", typeJSON)
-	h.Set("Content-Length", strconv.Itoa(len(content)))
-	w.WriteHeader(httpStatus)
-	_, _ = w.Write(content) // a client that has gone needs no answer
+	writeJSON(w, httpStatus, content)
 }
 
 // explain returns the status for err and the HTTP status for that.

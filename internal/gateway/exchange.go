@@ -23,7 +23,9 @@ type exchange struct {
 	bound map[string]string // fields that the path has set
 	query string            // the query, for the fields that it sets
 
+	body    *body
 	fault   error          // what is wrong with the body
+	header  metadata.MD    // of the RPC, unless the generated code sees to it
 	trailer metadata.MD    // of the RPC
 	stream  *inproc.Stream // nil for a unary RPC
 
@@ -88,7 +90,8 @@ func (g *Gateway) prepare(next runtime.HandlerFunc) runtime.HandlerFunc {
 		}
 		x.bound, x.query = bound, r.URL.RawQuery
 		r.Form, r.PostForm = url.Values{}, url.Values{}
-		r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, g.opts.MaxBodyBytes), exchange: x}
+		x.body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, g.opts.MaxBodyBytes), exchange: x}
+		r.Body = x.body
 
 		w = &pacer{ResponseWriter: w, limit: g.opts.WriteTimeout}
 

@@ -95,6 +95,7 @@ type Gateway struct {
 	opts    Options
 	codec   *restjson.Codec
 	mux     *runtime.ServeMux
+	calls   *toolCalls
 	browser *browserPolicy
 	index   []byte
 	handler http.Handler // all of it
@@ -123,11 +124,11 @@ func New(opts Options) (*Gateway, error) {
 		UnaryInterceptors:  opts.UnaryInterceptors,
 		StreamInterceptors: opts.StreamInterceptors,
 	})
-	client := mcpbridgev1.NewMcpServiceClient(&conn{channel: channel, codec: g.codec})
-	if err := mcpbridgev1.RegisterMcpServiceHandlerClient(context.Background(), g.mux, client); err != nil {
+	conn := &conn{channel: channel, codec: g.codec}
+	if err := mcpbridgev1.RegisterMcpServiceHandlerClient(context.Background(), g.mux, mcpbridgev1.NewMcpServiceClient(conn)); err != nil {
 		return nil, fmt.Errorf("register REST paths: %w", err)
 	}
-	if err := g.hasten(); err != nil {
+	if g.calls, err = newToolCalls(g, conn); err != nil {
 		return nil, err
 	}
 	handler, err := instrument(opts, http.HandlerFunc(g.serve))
@@ -225,5 +226,10 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	defer cancel()
 	defer x.wait()
-	g.mux.ServeHTTP(w, r.WithContext(ctx))
+	r = r.WithContext(ctx)
+	if handler, bound := g.calls.find(r); handler != nil {
+		handler(w, r, bound)
+		return
+	}
+	g.mux.ServeHTTP(w, r)
 }

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/mcpbridge/mcpbridge/internal/gateway/restjson"
-	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
 
 const (
@@ -107,17 +106,7 @@ func (m *marshaler) NewDecoder(r io.Reader) runtime.Decoder {
 		if !ok {
 			return fmt.Errorf("%T is not the body of a request", r)
 		}
-		data, err := b.read()
-		if err != nil {
-			return b.faulty(err)
-		}
-		if len(rawjson.Trim(data)) == 0 {
-			return io.EOF
-		}
-		if err := m.Unmarshal(data, v); err != nil {
-			return b.faulty(invalid(err))
-		}
-		return nil
+		return b.decode(m.codec, v)
 	})
 }
 

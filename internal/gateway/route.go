@@ -2,30 +2,10 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
-
-// hasten moves the handlers of CallTool to where the mux finds them first: it
-// tries all patterns, the latest first, which for these took a quarter of the
-// gateway's time.
-func (g *Gateway) hasten() error {
-	for _, kind := range []string{"groups", "sessions", "servers"} {
-		r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: "/v1/" + kind + "/x/tools/y:call"}}
-		pattern := "/v1/{target=" + kind + "/*}/tools/{name}:call"
-		handler := g.route(r.Method, r)
-		if handler == nil {
-			return fmt.Errorf("no handler for %s", pattern)
-		}
-		if err := g.mux.HandlePath(r.Method, pattern, handler); err != nil {
-			return fmt.Errorf("handle %s: %w", pattern, err)
-		}
-	}
-	return nil
-}
 
 // methods returns the methods that the path of r takes.
 func (g *Gateway) methods(r *http.Request) []string {
