@@ -25,23 +25,34 @@ class Report:
     def failed(self, label):
         return label in self.failures
 
-    def _pairs(self, target):
-        """The rows of each round with those they are compared with."""
+    def _pairs(self, case, target):
+        """The rows of case in each round with those they are compared with."""
         base = self.rows.get(target.base, {})
-        return [(row, base.get(n)) for n, row in self.rows.get(target.case, {}).items() if n in base or not target.base]
+        return [(row, base.get(n)) for n, row in self.rows.get(case, {}).items() if n in base or not target.base]
 
     def _noisy(self, *rows):
         return any(row and row.get("other_cores", 0) > self.quiet for row in rows)
 
     def judge(self, target):
         """The median over the rounds, the verdict, and whether it counts."""
-        broken = [self.failures[label] for label in (target.case, target.base) if label in self.failures]
-        pairs = self._pairs(target)
-        if broken or not pairs:
+        if any(label in self.failures for label in (target.case, target.base)):
             return None, "not measured", False
+        figure, calm = self._figure(target.case, target)
+        if figure is None:
+            return None, "not measured", False
+        verdict = target.verdict(figure)
+        if verdict == "MISSED" and target.floor:
+            best, _ = self._figure(target.floor, target)
+            if best is not None and target.verdict(best) == "MISSED":
+                verdict = f"out of reach: {target.floor} has {best:.2f} {target.unit}"
+        return figure, verdict, calm
+
+    def _figure(self, case, target):
+        """The median over the rounds for case, None without any, and whether it counts."""
+        pairs = self._pairs(case, target)
         calm = [pair for pair in pairs if not self._noisy(*pair)]
-        figure = statistics.median(target.figure(*pair) for pair in calm or pairs)
-        return figure, target.verdict(figure), bool(calm)
+        figures = [target.figure(*pair) for pair in calm or pairs]
+        return (statistics.median(figures) if figures else None), bool(calm)
 
     def missed(self):
         return any(self.judge(target)[1] in ("MISSED", "not measured") for target in self.targets)
