@@ -100,7 +100,7 @@ func (s *Stdio) Dial(ctx context.Context, r Receiver) (Transport, error) {
 	if ctx.Err() != nil {
 		return nil, canceled(ctx, NotSent)
 	}
-	proc, err := startProcess(&s.cfg)
+	proc, err := tracedStart(ctx, &s.cfg)
 	if err != nil {
 		return nil, &Error{Kind: KindUnreachable, Err: fmt.Errorf("start stdio server: %w", err)}
 	}
