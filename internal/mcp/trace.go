@@ -22,6 +22,10 @@ import (
 // open-telemetry/semantic-conventions-genai, docs/gen-ai/mcp.md, status
 // Development). They are kept here because no released semconv package of the
 // SDK's version has them.
+//
+// mcp.session.id, which they recommend for sessions of the legacy era, is left
+// out: many servers take whoever knows it for the session's owner, so it belongs
+// in traces no more than a token does.
 const (
 	attrMethod          = "mcp.method.name"
 	attrProtocolVersion = "mcp.protocol.version"
