@@ -83,6 +83,7 @@ func TestContract(t *testing.T) {
 		"notification":       contractNotification,
 		"lost":               contractLost,
 		"closed":             contractClosed,
+		"params":             contractParams,
 		"listen":             contractListen,
 	}
 	for kind, way := range openWays() {
@@ -241,6 +242,33 @@ func contractClosed(t *testing.T, way openWay) {
 	_, err := tr.RoundTrip(short(t), &Request{ID: 2, Method: "echo"})
 	wantError(t, err, KindClosed, NotSent)
 	wantError(t, tr.Send(short(t), &Message{Body: []byte(`{}`)}), KindClosed, NotSent)
+}
+
+// contractParams has callers write over their params as soon as a call is over,
+// also one that ends with the transport. The race detector says who reads on.
+func contractParams(t *testing.T, way openWay) {
+	tr := way.open(t, ignore)
+	var ids atomic.Int64
+	const many = 64
+	over := make(chan struct{}, many)
+	var callers sync.WaitGroup
+	for range many {
+		callers.Go(func() {
+			params := []byte(`"0"`)
+			for err := error(nil); err == nil; params[1] ^= 1 {
+				_, err = tr.RoundTrip(short(t), &Request{ID: ids.Add(1), Method: "echo", Params: params})
+				select {
+				case over <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	for range many {
+		<-over
+	}
+	closeTransport(t, tr)
+	callers.Wait()
 }
 
 // contractListen has a call made while somebody listens, and then the transport

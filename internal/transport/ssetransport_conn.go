@@ -93,12 +93,14 @@ func (c *sseConn) post(ctx context.Context, req *Request, w *waiter) (call *http
 	if err != nil {
 		return nil, nil, err
 	}
+	// The POST may be begun, and go on, after the call is over; the params are
+	// the caller's again by then.
+	msg := &Message{Body: jsonrpc.AppendRequest(nil, req.ID, req.Method, req.Params), Method: req.Method}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer c.posts.end(call)
-		body := jsonrpc.AppendRequest(nil, req.ID, req.Method, req.Params)
-		if err := call.send(posting, &Message{Body: body, Method: req.Method}); err != nil {
+		if err := call.send(posting, msg); err != nil {
 			c.refuse(req.ID, w, call.failure(ctx, err))
 		}
 	}()

@@ -77,7 +77,8 @@ type Request struct {
 	ID int64
 	// Method is the JSON-RPC method.
 	Method string
-	// Params is the JSON text of the params object. Nil means no params.
+	// Params is the JSON text of the params object. Nil means no params. It is not
+	// read any more once RoundTrip has returned.
 	Params []byte
 
 	Envelope
@@ -111,7 +112,8 @@ func (r *Request) canceled(ctx context.Context) {
 // A Message is one that expects no response: a notification, or our response
 // to a request of the server's.
 type Message struct {
-	// Body is the JSON-RPC message as JSON text.
+	// Body is the JSON-RPC message as JSON text. It must not be changed, not even
+	// after Send has returned: net/http may still be reading it.
 	Body []byte
 	// Method is the notification's method, empty for a response.
 	Method string
