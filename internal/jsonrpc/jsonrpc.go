@@ -24,7 +24,8 @@ const (
 // ErrNotMessage is returned for JSON that is no JSON-RPC message.
 var ErrNotMessage = errors.New("not a JSON-RPC message")
 
-// A Message is one JSON-RPC message. Its byte slices alias the parsed text.
+// A Message is one JSON-RPC message. Its byte slices alias the parsed text, unless
+// that was a batch.
 type Message struct {
 	// ID is the raw id. It is empty for a notification, and for a response
 	// whose id is null or missing.
@@ -94,7 +95,8 @@ func Parse(b []byte, depth int) (Message, error) {
 
 // ParseAll is Parse for text that may also be a batch, an array of messages
 // (spec 2025-03-26, basic#batching); it calls yield for each in order. A member
-// of a batch that is no message is passed to bad, the others still count.
+// of a batch that is no message is passed to bad, the others still count. The
+// messages of a batch have memory of their own: one reader's must not be another's.
 func ParseAll(b []byte, depth int, yield func(Message), bad func(error)) error {
 	if err := rawjson.Check(b, depth); err != nil {
 		return err
@@ -107,7 +109,7 @@ func ParseAll(b []byte, depth int, yield func(Message), bad func(error)) error {
 		return err
 	}
 	return rawjson.Array(b, func(v []byte) error {
-		if m, err := read(v); err != nil {
+		if m, err := read(bytes.Clone(v)); err != nil {
 			bad(err)
 		} else {
 			yield(m)

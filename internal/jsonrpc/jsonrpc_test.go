@@ -76,6 +76,21 @@ func TestParseAll(t *testing.T) {
 	}
 }
 
+// What a reader does to one message of a batch, the next does not notice.
+func TestParseAllOwnMemory(t *testing.T) {
+	t.Parallel()
+	const text = `[{"id":1,"result":"one"},{"id":2,"result":"two"}]`
+	batch, results := []byte(text), ""
+	err := ParseAll(batch, 64, func(m Message) {
+		results += string(m.Result)
+		_ = append(m.Result, strings.Repeat("x", 10)...) // it may write behind the result
+		clear(m.Result)
+	}, func(err error) { t.Error(err) })
+	if err != nil || results != `"one""two"` || string(batch) != text {
+		t.Errorf("got %s of %s, %v", results, batch, err)
+	}
+}
+
 func TestIDInt(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]int64{`7`: 7, `"7"`: 7, `7.0`: 7, `-1`: -1, `"x"`: -99, `7.5`: -99, `1e308`: -99, ``: -99} {
