@@ -276,7 +276,9 @@ func TestWebSocketClose(t *testing.T) {
 					})
 				}
 				closers.Wait()
-				if took := time.Since(began); took != tt.after || int(code.Load()) != tt.code {
+				took := time.Since(began)
+				synctest.Wait() // the server answers the goodbye before it tells us of it
+				if took != tt.after || int(code.Load()) != tt.code {
 					t.Errorf("closed with %d after %v, want %d after %v", code.Load(), took, tt.code, tt.after)
 				}
 				if err := c.Err(); err != nil {
