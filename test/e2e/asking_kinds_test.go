@@ -51,16 +51,6 @@ func TestAskingKinds(t *testing.T) {
 	}
 }
 
-func connect(t *testing.T, client mcpbridgev1.McpServiceClient, req *mcpbridgev1.ConnectRequest) string {
-	t.Helper()
-	req.Peer = &mcpbridgev1.ConnectRequest_Server{Server: target}
-	connected, err := client.Connect(bounded(t), req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return connected.GetSession().GetName()
-}
-
 func (p pollster) testSampling(t *testing.T, client mcpbridgev1.McpServiceClient) {
 	ctx := bounded(t)
 	session := connect(t, client, &mcpbridgev1.ConnectRequest{Answers: &mcpbridgev1.Answers{Sampling: true}})

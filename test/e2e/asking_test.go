@@ -253,19 +253,10 @@ func (a asker) respond(t *testing.T, client mcpbridgev1.McpServiceClient, target
 // testSession answers a session's questions where its owner watches.
 func (a asker) testSession(t *testing.T, client mcpbridgev1.McpServiceClient) {
 	ctx := bounded(t)
-	connected, err := client.Connect(ctx, &mcpbridgev1.ConnectRequest{
-		Peer: &mcpbridgev1.ConnectRequest_Server{Server: target}, Answers: &mcpbridgev1.Answers{ElicitationForm: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	session := connected.GetSession().GetName()
-	events, err := client.WatchEvents(ctx, &mcpbridgev1.WatchEventsRequest{Target: session})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if first, err := events.Recv(); err != nil || first.GetReady().GetGeneration() == 0 {
-		t.Fatalf("the first event is %v, %v", first, err)
+	session := connect(t, client, &mcpbridgev1.ConnectRequest{Answers: &mcpbridgev1.Answers{ElicitationForm: true}})
+	events, ready := watch(t, client, &mcpbridgev1.WatchEventsRequest{Target: session})
+	if ready.GetGeneration() == 0 {
+		t.Fatalf("the first event is %v", ready)
 	}
 	type outcome struct {
 		result *mcpbridgev1.CallToolResponse
@@ -276,25 +267,16 @@ func (a asker) testSession(t *testing.T, client mcpbridgev1.McpServiceClient) {
 		result, err := client.CallTool(ctx, &mcpbridgev1.CallToolRequest{Target: session, Name: a.tool})
 		called <- outcome{result, err}
 	}()
-	for answered := false; !answered; {
-		e, err := events.Recv()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if question := e.GetRequest(); question != nil {
-			a.respond(t, client, session, question)
-			answered = true
-		}
-	}
+	question := await(t, events, "the question", func(e *mcpbridgev1.WatchEventsResponse) bool { return e.GetRequest() != nil })
+	a.respond(t, client, session, question.GetRequest())
 	o := <-called
 	if o.err != nil {
 		t.Fatal(o.err)
 	}
 	a.want(t, o.result)
 	t.Run("stream", func(t *testing.T) { a.testStream(t, client, session) })
-	if _, err := client.Disconnect(ctx, &mcpbridgev1.DisconnectRequest{Name: session}); err != nil {
-		t.Error(err)
-	}
+	disconnect(t, client, session)
+	var err error
 	for err == nil {
 		_, err = events.Recv()
 	}

@@ -48,6 +48,28 @@ func (b *bridge) client(t *testing.T, options ...grpc.DialOption) mcpbridgev1.Mc
 	return mcpbridgev1.NewMcpServiceClient(b.dial(t, options...))
 }
 
+// connect opens a session, with the server called target unless req says another,
+// and returns its name.
+func connect(t *testing.T, client mcpbridgev1.McpServiceClient, req *mcpbridgev1.ConnectRequest) string {
+	t.Helper()
+	if req.GetPeer() == nil {
+		req.Peer = &mcpbridgev1.ConnectRequest_Server{Server: target}
+	}
+	connected, err := client.Connect(bounded(t), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connected.GetSession().GetName()
+}
+
+// disconnect closes a session.
+func disconnect(t *testing.T, client mcpbridgev1.McpServiceClient, session string) {
+	t.Helper()
+	if _, err := client.Disconnect(bounded(t), &mcpbridgev1.DisconnectRequest{Name: session}); err != nil {
+		t.Fatalf("disconnect %s: %v", session, err)
+	}
+}
+
 // arguments makes the arguments of a tool from JSON text.
 func arguments(t *testing.T, text string) *structpb.Struct {
 	t.Helper()

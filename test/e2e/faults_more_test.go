@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
@@ -205,7 +204,5 @@ func TestDeafChild(t *testing.T) {
 		_, err := client.CallTool(bounded(t), request, grpc.Trailer(&trailer))
 		wantStatus(t, err, trailer, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", delivery)
 	}
-	if _, err := client.Disconnect(bounded(t), &mcpbridgev1.DisconnectRequest{Name: session}); status.Code(err) != codes.OK {
-		t.Error(err)
-	}
+	disconnect(t, client, session)
 }

@@ -182,11 +182,8 @@ const silentTimeout = 500 * time.Millisecond
 func (f fault) test(t *testing.T, client mcpbridgev1.McpServiceClient, target string, journal hostile.Journal) {
 	var timeout *durationpb.Duration
 	if f.silent { // connecting is no part of the time
-		connected, err := client.Connect(bounded(t), &mcpbridgev1.ConnectRequest{Peer: &mcpbridgev1.ConnectRequest_Server{Server: target}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		target, timeout = connected.GetSession().GetName(), durationpb.New(silentTimeout)
+		target = connect(t, client, &mcpbridgev1.ConnectRequest{Peer: &mcpbridgev1.ConnectRequest_Server{Server: target}})
+		timeout = durationpb.New(silentTimeout)
 	}
 	call := func(nonce string) (trailer metadata.MD) {
 		argumentsJSON := `{"nonce":"` + nonce + `"}`

@@ -37,16 +37,14 @@ func TestGroupOfSessions(t *testing.T) {
 	t.Run("session ends", func(t *testing.T) { testGroupSessionEnds(t, client, group, one) })
 }
 
+// openSession opens a session with a server, whose questions for forms and roots
+// are answered.
 func openSession(t *testing.T, client mcpbridgev1.McpServiceClient, server string) (name string) {
 	t.Helper()
-	connected, err := client.Connect(bounded(t), &mcpbridgev1.ConnectRequest{
+	return connect(t, client, &mcpbridgev1.ConnectRequest{
 		Peer:    &mcpbridgev1.ConnectRequest_Server{Server: server},
 		Answers: &mcpbridgev1.Answers{ElicitationForm: true, Roots: true},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return connected.GetSession().GetName()
 }
 
 func testGroupWatch(t *testing.T, client mcpbridgev1.McpServiceClient, group string) {
@@ -123,9 +121,7 @@ func testGroupTell(t *testing.T, client mcpbridgev1.McpServiceClient, group stri
 
 func testGroupSessionEnds(t *testing.T, client mcpbridgev1.McpServiceClient, group, session string) {
 	run(t, client, group, "one__echo", echoArgs("hi"))
-	if _, err := client.Disconnect(bounded(t), &mcpbridgev1.DisconnectRequest{Name: session}); err != nil {
-		t.Fatal(err)
-	}
+	disconnect(t, client, session)
 	_, err := client.CallTool(bounded(t), &mcpbridgev1.CallToolRequest{Target: group, Name: "one__echo", Arguments: arguments(t, echoArgs("hi"))})
 	wantReason(t, err, codes.NotFound, "ITEM_NOT_FOUND")
 	names, resp := toolNames(t, client, group)

@@ -113,9 +113,7 @@ func (w worker) testGroupAsks(t *testing.T, client mcpbridgev1.McpServiceClient)
 	if _, err := client.GetTask(bounded(t), look); err != nil {
 		t.Error(err)
 	}
-	if _, err := client.Disconnect(bounded(t), &mcpbridgev1.DisconnectRequest{Name: session}); err != nil {
-		t.Error(err)
-	}
+	disconnect(t, client, session)
 	_, err = client.GetTask(bounded(t), look)
 	wantReason(t, err, codes.NotFound, "TASK_NOT_FOUND")
 }

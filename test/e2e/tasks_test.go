@@ -212,13 +212,7 @@ func (w worker) testREST(t *testing.T, b *bridge) {
 // testSession: a task of a session asks whoever looks at it.
 func (w worker) testSession(t *testing.T, client mcpbridgev1.McpServiceClient) {
 	ctx := bounded(t)
-	connected, err := client.Connect(ctx, &mcpbridgev1.ConnectRequest{
-		Peer: &mcpbridgev1.ConnectRequest_Server{Server: target}, Answers: &mcpbridgev1.Answers{ElicitationForm: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	session := connected.GetSession().GetName()
+	session := connect(t, client, &mcpbridgev1.ConnectRequest{Answers: &mcpbridgev1.Answers{ElicitationForm: true}})
 	task := w.begin(t, client, session, w.asking, w.ask)
 	look := &mcpbridgev1.GetTaskRequest{Target: session, TaskId: task.GetTaskId(), Wait: durationpb.New(time.Minute)}
 	for range 2 { // the second finds the same question
@@ -250,9 +244,7 @@ func (w worker) testSession(t *testing.T, client mcpbridgev1.McpServiceClient) {
 	if !strings.Contains(textsOf(now.GetResult()), w.answered) {
 		t.Errorf("it ended %v", now)
 	}
-	if _, err := client.Disconnect(ctx, &mcpbridgev1.DisconnectRequest{Name: session}); err != nil {
-		t.Error(err)
-	}
+	disconnect(t, client, session)
 }
 
 // testWatch: who watches is told how a task stands.

@@ -175,11 +175,7 @@ func TestMutualTLS(t *testing.T) {
 	stranger := certs.New(t).Pair(t, certs.Leaf{URI: "spiffe://example.com/ann"})
 
 	client, web := b.overTLS(t, dir.client(ann))
-	connected, err := client.Connect(bounded(t), &mcpbridgev1.ConnectRequest{Peer: &mcpbridgev1.ConnectRequest_Server{Server: "servers/demo"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	session := connected.GetSession().GetName()
+	session := connect(t, client, &mcpbridgev1.ConnectRequest{Peer: &mcpbridgev1.ConnectRequest_Server{Server: "servers/demo"}})
 	for name, tt := range map[string]struct {
 		config  *tls.Config
 		options []grpc.DialOption

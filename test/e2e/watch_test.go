@@ -107,11 +107,7 @@ func testWatchServer(t *testing.T, client mcpbridgev1.McpServiceClient) {
 
 func testWatchSession(t *testing.T, client mcpbridgev1.McpServiceClient) {
 	ctx := bounded(t)
-	connected, err := client.Connect(ctx, &mcpbridgev1.ConnectRequest{Peer: &mcpbridgev1.ConnectRequest_Server{Server: target}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	session := connected.GetSession().GetName()
+	session := connect(t, client, &mcpbridgev1.ConnectRequest{})
 	stream, _ := watch(t, client, &mcpbridgev1.WatchEventsRequest{Target: session})
 	for range 2 { // once more makes no difference
 		if _, err := client.SubscribeResource(ctx, &mcpbridgev1.SubscribeResourceRequest{Target: session, Uri: peers.TextURI}); err != nil {
@@ -195,12 +191,8 @@ func testConnectFirst(t *testing.T, client mcpbridgev1.McpServiceClient) {
 			wantStatus(t, call(bounded(t), grpc.Trailer(&trailer)), trailer, codes.FailedPrecondition, "CONNECT_FIRST", "not_sent")
 		})
 	}
-	connected, err := client.Connect(bounded(t), &mcpbridgev1.ConnectRequest{Peer: &mcpbridgev1.ConnectRequest_Server{Server: target}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	stream, err := client.WatchEvents(bounded(t), &mcpbridgev1.WatchEventsRequest{
-		Target: connected.GetSession().GetName(), ResourceUris: []string{"x"},
+		Target: connect(t, client, &mcpbridgev1.ConnectRequest{}), ResourceUris: []string{"x"},
 	})
 	if err != nil {
 		t.Fatal(err)
