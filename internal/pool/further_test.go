@@ -60,6 +60,14 @@ func (s *slowTools) spread() (transports, most int) {
 	return transports, most
 }
 
+// slowPool returns a pool of the one server s, whose tools are slow.
+func slowPool(t *testing.T, d *fakeDialer, s *pool.Server) (*slowTools, *pool.Pool) {
+	t.Helper()
+	slow := new(slowTools)
+	d.call = slow.call
+	return slow, newPool(t, d, s, pool.Options{})
+}
+
 // begin begins a slow call, and waits until it runs.
 func begin(t *testing.T, wg *sync.WaitGroup, target pool.Target) {
 	t.Helper()
@@ -74,9 +82,8 @@ func begin(t *testing.T, wg *sync.WaitGroup, target pool.Target) {
 func TestFurtherUpstreams(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := new(slowTools)
-		d := &fakeDialer{call: slow.call, dial: func(context.Context) error { time.Sleep(time.Second); return nil }}
-		p := newPool(t, d, &pool.Server{MaxUpstreams: 3, IdleTimeout: 10 * time.Minute}, pool.Options{})
+		d := &fakeDialer{dial: func(context.Context) error { time.Sleep(time.Second); return nil }}
+		slow, p := slowPool(t, d, &pool.Server{MaxUpstreams: 3, IdleTimeout: 10 * time.Minute})
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		go p.Run(ctx)
@@ -123,9 +130,9 @@ func TestFurtherUpstreams(t *testing.T) {
 func TestWarmUpstreams(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := new(slowTools)
-		d := &fakeDialer{call: slow.call}
-		u := shared(t, newPool(t, d, &pool.Server{MaxUpstreams: 4, WarmUpstreams: 2}, pool.Options{}))
+		d := new(fakeDialer)
+		slow, p := slowPool(t, d, &pool.Server{MaxUpstreams: 4, WarmUpstreams: 2})
+		u := shared(t, p)
 		var calls sync.WaitGroup
 		for _, want := range []int64{3, 4, 4, 4} {
 			begin(t, &calls, u)
@@ -144,9 +151,9 @@ func TestWarmUpstreams(t *testing.T) {
 func TestFurtherUpstreamFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := new(slowTools)
-		d := &fakeDialer{call: slow.call}
-		u := shared(t, newPool(t, d, &pool.Server{MaxUpstreams: 2}, pool.Options{}))
+		d := new(fakeDialer)
+		_, p := slowPool(t, d, &pool.Server{MaxUpstreams: 2})
+		u := shared(t, p)
 		if _, err := ping(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
@@ -170,9 +177,7 @@ func TestLeaseStaysOnOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				slow := new(slowTools)
-				d := &fakeDialer{call: slow.call, modern: modern}
-				p := newPool(t, d, &pool.Server{MaxUpstreams: 3, WarmUpstreams: 2}, pool.Options{})
+				slow, p := slowPool(t, &fakeDialer{modern: modern}, &pool.Server{MaxUpstreams: 3, WarmUpstreams: 2})
 				s, err := p.Open(t.Context(), pool.OpenParams{Server: server(t, p), Lease: true})
 				if err != nil {
 					t.Fatal(err)
@@ -197,9 +202,8 @@ func TestLeaseStaysOnOne(t *testing.T) {
 func TestOnGeneration(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := new(slowTools)
-		d := &fakeDialer{call: slow.call}
-		u := shared(t, newPool(t, d, &pool.Server{MaxUpstreams: 2, WarmUpstreams: 1}, pool.Options{}))
+		_, p := slowPool(t, new(fakeDialer), &pool.Server{MaxUpstreams: 2, WarmUpstreams: 1})
+		u := shared(t, p)
 		first, err := ping(t.Context(), u)
 		if err != nil {
 			t.Fatal(err)
@@ -226,9 +230,8 @@ func TestOnTask(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				slow := new(slowTools)
-				d := &fakeDialer{call: slow.call, modern: modern}
-				u := shared(t, newPool(t, d, &pool.Server{MaxUpstreams: 2, WarmUpstreams: 1}, pool.Options{}))
+				_, p := slowPool(t, &fakeDialer{modern: modern}, &pool.Server{MaxUpstreams: 2, WarmUpstreams: 1})
+				u := shared(t, p)
 				var calls sync.WaitGroup
 				start := func(task string) int64 {
 					t.Helper()
