@@ -27,13 +27,19 @@ func consented(t *testing.T, b *bench, g *guarded) http.RoundTripper {
 	return rt
 }
 
+// afterConsent is where most of these tests begin: rt is the way to g of a person
+// that has consented, to i.
+func afterConsent(t *testing.T) (b *bench, i *issuer, g *guarded, rt http.RoundTripper) {
+	t.Helper()
+	b, i = newBench(t, Options{}), newIssuer(t)
+	g = newGuarded(t, i)
+	return b, i, g, consented(t, b, g)
+}
+
 // Any number of requests that meet an invalid token share one refresh.
 func TestRefreshOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
-	i := newIssuer(t)
-	g := newGuarded(t, i)
-	rt := consented(t, b, g)
+	b, i, g, rt := afterConsent(t)
 	i.revoke()
 	before := len(i.tokenForms())
 	var all sync.WaitGroup
@@ -56,10 +62,7 @@ func TestRefreshOnce(t *testing.T) {
 // A token that is about to expire is replaced before the server has to refuse it.
 func TestRefreshBeforeExpiry(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
-	i := newIssuer(t)
-	g := newGuarded(t, i)
-	rt := consented(t, b, g)
+	b, _, g, rt := afterConsent(t)
 	x := rt.(*roundTripper).access
 	old := x.current.Load()
 	x.current.Store(&token{
@@ -77,10 +80,7 @@ func TestRefreshRefused(t *testing.T) {
 	for name, code := range map[string]string{"grant": codeInvalidGrant, "client": codeInvalidClient} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, Options{})
-			i := newIssuer(t)
-			g := newGuarded(t, i)
-			rt := consented(t, b, g)
+			b, i, g, rt := afterConsent(t)
 			i.revoke()
 			i.refuse["refresh_token"] = code
 			id := queryOf(t, b.asked(rt, g).URL).Get("client_id")
@@ -94,10 +94,7 @@ func TestRefreshRefused(t *testing.T) {
 // Whoever waits for a token may leave; the token comes all the same.
 func TestLeaveDuringRenewal(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
-	i := newIssuer(t)
-	g := newGuarded(t, i)
-	rt := consented(t, b, g)
+	b, i, g, rt := afterConsent(t)
 	i.revoke()
 	asked, goOn := make(chan struct{}), make(chan struct{})
 	i.meta = func(*oauthex.AuthServerMeta) {
@@ -158,9 +155,7 @@ func TestFile(t *testing.T) {
 // A server has no part in where its tokens go.
 func TestTokenStaysAtItsOrigin(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
-	g := newGuarded(t, newIssuer(t))
-	rt := consented(t, b, g)
+	rt := consented(t, newBench(t, Options{}), newGuarded(t, newIssuer(t)))
 	var got string
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") }))
 	t.Cleanup(other.Close)
@@ -214,10 +209,7 @@ func TestFetchBounds(t *testing.T) {
 // What the other side says of our secrets is not repeated.
 func TestSecretsAreNotRepeated(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
-	i := newIssuer(t)
-	g := newGuarded(t, i)
-	rt := consented(t, b, g)
+	rt := consented(t, newBench(t, Options{}), newGuarded(t, newIssuer(t)))
 	secret := rt.(*roundTripper).access.current.Load().Refresh
 	r := tokenRequest{form: url.Values{"refresh_token": {secret}}}
 	for _, body := range []string{
