@@ -32,12 +32,14 @@ type process struct {
 	timer  *time.Timer
 }
 
-// startProcess starts the command of cfg.
+// startProcess starts the command of cfg. The calling goroutine must keep to its
+// thread for as long as the child lives: see tie.
 func startProcess(cfg *StdioConfig) (*process, error) {
 	attr, err := groupAttr()
 	if err != nil {
 		return nil, err
 	}
+	tie(attr)
 	env := childEnv(cfg.Env)
 	path, err := lookPath(cfg.Command, env)
 	if err != nil {

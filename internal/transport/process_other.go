@@ -4,6 +4,10 @@ package transport
 
 import "syscall"
 
+// tie does nothing: a child that does not heed the end of its stdin outlives us
+// if we are killed.
+func tie(*syscall.SysProcAttr) {}
+
 // reap waits until the child has ended, kills what is left of its group and
 // returns the child's exit status as [exec.Cmd.Wait] does.
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 )
 
@@ -100,11 +101,31 @@ func (s *Stdio) Dial(ctx context.Context, r Receiver) (Transport, error) {
 	if ctx.Err() != nil {
 		return nil, canceled(ctx, NotSent)
 	}
-	proc, err := tracedStart(ctx, &s.cfg)
-	if err != nil {
-		return nil, &Error{Kind: KindUnreachable, Err: fmt.Errorf("start stdio server: %w", err)}
+	type dialed struct {
+		conn *stdioConn
+		err  error
 	}
-	return newStdioConn(&s.cfg, proc, r), nil
+	result := make(chan dialed)
+	go func() {
+		// The kernel takes the end of the thread that has started the child for our
+		// own: see tie. This thread lives as long as the child, and costs none
+		// beyond the one that waits in the kernel for the child's end.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		proc, err := tracedStart(ctx, &s.cfg)
+		if err != nil {
+			result <- dialed{err: &Error{Kind: KindUnreachable, Err: fmt.Errorf("start stdio server: %w", err)}}
+			return
+		}
+		conn := newStdioConn(&s.cfg, proc, r)
+		result <- dialed{conn: conn}
+		conn.supervise()
+	}()
+	d := <-result
+	if d.err != nil {
+		return nil, d.err
+	}
+	return d.conn, nil
 }
 
 // canceled is the error of a call whose context ended.

@@ -5,6 +5,7 @@ package transport
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,6 +34,8 @@ func runChild(mode string) int {
 		time.Sleep(time.Hour)
 	case "deaf": // never reads its stdin
 		time.Sleep(time.Hour)
+	case "parent": // has a child of its own, whose id it tells
+		return parent()
 	case "stubborn": // heeds neither the end of stdin nor SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		defer time.Sleep(time.Hour)
@@ -54,6 +57,22 @@ func runChild(mode string) int {
 	}
 	c := &childServer{in: bufio.NewReader(os.Stdin)}
 	return c.serve()
+}
+
+// parent starts a child that does not heed the end of its stdin, and then
+// neither ends it nor itself.
+func parent() int {
+	self, err := os.Executable()
+	if err != nil {
+		return 1
+	}
+	tr, err := NewStdio(StdioConfig{Command: self, Env: []string{childModeEnv + "=deaf"}}).Dial(context.Background(), ignore)
+	if err != nil {
+		return 1
+	}
+	fmt.Println(tr.(*stdioConn).proc.cmd.Process.Pid)
+	time.Sleep(time.Hour)
+	return 0
 }
 
 // mirror answers every request of ours with its own params, for benchmarks.

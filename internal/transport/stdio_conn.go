@@ -22,8 +22,8 @@ const (
 )
 
 // A stdioConn is a running child. Four goroutines belong to it: one reads its
-// stdout, one its stderr, one writes its stdin, and supervise waits for its end
-// and then for the other three.
+// stdout, one its stderr, one writes its stdin, and the one that has started it
+// waits for its end and then for the other three.
 type stdioConn struct {
 	*duplex
 
@@ -38,6 +38,7 @@ type stdioConn struct {
 	gone    chan struct{}  // closed when nothing is left
 }
 
+// newStdioConn returns the transport of proc. Its caller must supervise it.
 func newStdioConn(cfg *StdioConfig, proc *process, r Receiver) *stdioConn {
 	log := cfg.Logger.With("pid", proc.cmd.Process.Pid)
 	c := &stdioConn{
@@ -53,7 +54,6 @@ func newStdioConn(cfg *StdioConfig, proc *process, r Receiver) *stdioConn {
 	c.workers.Go(c.read)
 	c.workers.Go(c.readStderr)
 	c.workers.Go(c.write)
-	go c.supervise()
 	return c
 }
 
