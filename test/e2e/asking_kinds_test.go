@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/test/hostile"
 	"github.com/mcpbridge/mcpbridge/test/peers"
 )
 
@@ -169,6 +170,28 @@ func TestAskingForURLs(t *testing.T) {
 	result, err := client.CallTool(ctx, req)
 	if err != nil || !strings.Contains(textsOf(result), "User completed the URL elicitation flow") {
 		t.Errorf("the result is %v, %v", result, err)
+	}
+}
+
+// TestElicitationComplete: who watches is told that a page was visited.
+func TestElicitationComplete(t *testing.T) {
+	t.Parallel()
+	for _, era := range []hostile.Era{hostile.Legacy, hostile.Modern} {
+		options := hostile.Options{Mode: "page-visited", Era: era}
+		for way, server := range map[string]entry{
+			"stdio": stdio(hostile.Command(t, options)), "http": overHTTP(hostile.HTTP(t, options).URL),
+		} {
+			t.Run(string(era)+"/"+way, func(t *testing.T) {
+				t.Parallel()
+				client := start(t, setup{servers: servers{"real": server}}).client(t)
+				session := connect(t, client, &mcpbridgev1.ConnectRequest{})
+				stream, _ := watch(t, client, &mcpbridgev1.WatchEventsRequest{Target: session})
+				run(t, client, session, "run", `{"nonce":"x"}`)
+				await(t, stream, "the end of the visit", func(e *mcpbridgev1.WatchEventsResponse) bool {
+					return e.GetElicitationComplete().GetElicitationId() == hostile.VisitedID
+				})
+			})
+		}
 	}
 }
 

@@ -86,7 +86,7 @@ func harmless() map[string]fault {
 		"duplicate-replies", "string-ids", "float-ids", "null-error", "duplicate-keys", "batch", "mixed-batch",
 		"noise", "blank-lines", "bom", "split-bytes", "event-noise",
 		"endless-pages", "repeated-cursor", "empty-cursor", "duplicate-tools", // see TestWalks
-		"progress-flood", "ping-flood", "stderr-flood", "odd-request-ids", "unknown-requests", "modern-requests", "listen-closed",
+		"progress-flood", "ping-flood", "stderr-flood", "odd-request-ids", "unknown-requests", "modern-requests", "listen-closed", "page-visited",
 		"slow-start", "stubborn", "grandchild", "stream-resume", "stream-resume-twice", "retry-huge",
 	} {
 		all[mode] = noFault()

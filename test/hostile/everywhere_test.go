@@ -40,6 +40,7 @@ func everywhereSmokeTests(dial dial) map[string]smokeTest {
 		"nul":                 runs(dial, "\"text\":\"nonce\x00\""),
 		"huge":                runs(dial, strings.Repeat("x", hugeText)),
 		"deep":                runs(dial, strings.Repeat("[", deepLevel)),
+		"page-visited":        runs(dial, `"elicitationId":"`+VisitedID+`"`, `"text":"nonce"`),
 		"unknown-requests":    runs(dial, `"method":"hostile/unknown"`, `"text":"nonce"`),
 		"modern-requests":     runs(dial, `"id":1,"method":"ping"`, `"text":"nonce"`),
 		"null-id-error":       refusesToRun(dial, `"id":null,"error"`),

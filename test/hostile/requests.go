@@ -6,6 +6,9 @@ import (
 	"sync"
 )
 
+// VisitedID is what the mode page-visited tells of.
+const VisitedID = "visit-1"
+
 // requestModes attack how a client takes what a server asks and announces.
 func requestModes() []mode {
 	return []mode{
@@ -19,6 +22,13 @@ func requestModes() []mode {
 			era:  Legacy,
 			handle: onCall(func(ctx context.Context, s *server, m message, out outlet) {
 				_ = out.send(request(`"unknown"`, "hostile/unknown"))
+				honest(ctx, s, m, out)
+			}),
+		},
+		{
+			Mode: everywhere("page-visited", "tells, before it answers a call, that a page was visited for which it had asked nobody"),
+			handle: onCall(func(ctx context.Context, s *server, m message, out outlet) {
+				_ = out.send(notification("notifications/elicitation/complete", `"elicitationId":"`+VisitedID+`"`))
 				honest(ctx, s, m, out)
 			}),
 		},
