@@ -183,6 +183,13 @@ func serviceOptions(cfg *config.Config, log *slog.Logger, u *upstreams, who *cal
 		Lists: mcp.ListLimits{
 			Pages: cfg.Limits.ListPages, Items: cfg.Limits.ListItems, Bytes: int(cfg.Limits.ListBytes),
 		},
+		MaxGroups:       cfg.Limits.CallerGroups,
+		MaxGroupMembers: cfg.Limits.GroupMembers,
+		Keys: service.KeyLimits{
+			Calls:    cfg.Limits.IdempotencyKeys,
+			OwnCalls: cfg.Limits.CallerIdempotencyKeys,
+			Bytes:    int(cfg.Limits.IdempotencyBytes),
+		},
 		Policy:         cfg.Policy,
 		Access:         who.access,
 		Dial:           u.callerDialer,

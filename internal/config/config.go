@@ -146,7 +146,7 @@ type Children struct {
 	Max int // processes at a time
 }
 
-// Limits bounds what an MCP server can make us hold. Every limit is on.
+// Limits bounds what MCP servers and callers can make us hold. Every limit is on.
 type Limits struct {
 	MessageBytes      int64 // one message: a line, an event, a body, a WebSocket message
 	CallBytes         int64 // everything received for one call
@@ -155,6 +155,12 @@ type Limits struct {
 	ListItems         int   // items in one list
 	ListBytes         int64 // all pages of one list
 	CallNotifications int   // notifications during one call
+
+	CallerGroups          int   // groups that one caller has created
+	GroupMembers          int   // members of one of these
+	IdempotencyKeys       int   // of all callers
+	CallerIdempotencyKeys int   // of one caller once half of all are taken
+	IdempotencyBytes      int64 // the results kept for them
 }
 
 // Telemetry holds what the standard OTEL_* variables cannot say.

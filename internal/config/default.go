@@ -45,6 +45,8 @@ func Default() *Config {
 		Limits: Limits{
 			MessageBytes: 16 * mib, CallBytes: 64 * mib, JSONDepth: 64,
 			ListPages: 100, ListItems: 10_000, ListBytes: 32 * mib, CallNotifications: 10_000,
+			CallerGroups: 32, GroupMembers: 64,
+			IdempotencyKeys: 10_000, CallerIdempotencyKeys: 1_000, IdempotencyBytes: 64 * mib,
 		},
 	}
 }

@@ -164,6 +164,8 @@ func TestLoadEveryKeyOfTheFile(t *testing.T) {
 		Limits: Limits{
 			MessageBytes: 2 * mib, CallBytes: 4 * mib, JSONDepth: 10,
 			ListPages: 11, ListItems: 12, ListBytes: 13 * mib, CallNotifications: 14,
+			CallerGroups: 15, GroupMembers: 16,
+			IdempotencyKeys: 17, CallerIdempotencyKeys: 18, IdempotencyBytes: 19 * mib,
 		},
 		Policy: Policy{
 			AllowURLs: []URLPattern{pattern}, AllowPrivateAddresses: true,

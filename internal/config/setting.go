@@ -158,6 +158,16 @@ func limitSettings(c *Config) []setting {
 			help: "Bytes of all pages of one list."},
 		{key: "limits.call_notifications", value: count(&c.Limits.CallNotifications),
 			help: "Notifications from an MCP server during one call."},
+		{key: "limits.caller_groups", value: count(&c.Limits.CallerGroups),
+			help: "Groups that one caller has created."},
+		{key: "limits.group_members", value: count(&c.Limits.GroupMembers),
+			help: "Members of such a group."},
+		{key: "limits.idempotency_keys", value: count(&c.Limits.IdempotencyKeys),
+			help: "Calls whose idempotency keys are remembered: those in flight, and the others for 10 minutes."},
+		{key: "limits.caller_idempotency_keys", value: count(&c.Limits.CallerIdempotencyKeys),
+			help: "The same for one caller, once half of all are taken."},
+		{key: "limits.idempotency_bytes", value: size(&c.Limits.IdempotencyBytes, kib),
+			help: "Bytes of the results that are kept for these keys. Beyond it the oldest results are given up."},
 	}
 }
 

@@ -54,7 +54,7 @@ func (g *Group) roomLocked(added []*member) error {
 		return &NotFoundError{Group: g.ID}
 	}
 	if len(g.members)+len(added) > g.opts.MaxMembers {
-		return &QuotaError{What: "members of a group", Max: g.opts.MaxMembers}
+		return &QuotaError{Limit: "limits.group_members", Max: g.opts.MaxMembers}
 	}
 	for i, m := range added {
 		same := func(other *member) bool { return other.Name == m.Name }

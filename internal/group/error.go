@@ -62,12 +62,13 @@ func (e *ConfiguredError) Error() string {
 
 // A QuotaError says which limit was reached.
 type QuotaError struct {
-	What string
-	Max  int
+	// Limit is the key of the configuration.
+	Limit string
+	Max   int
 }
 
 func (e *QuotaError) Error() string {
-	return fmt.Sprintf("the limit of %d %s is reached", e.Max, e.What)
+	return fmt.Sprintf("the limit %s of %d is reached", e.Limit, e.Max)
 }
 
 // A MemberError is the failure of a member.

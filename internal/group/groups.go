@@ -79,7 +79,7 @@ func (s *Groups) reserve(k key) error {
 	case configured || taken:
 		return &ExistsError{Kind: "group", Name: k.id}
 	case s.count[k.principal] >= s.opts.MaxGroups:
-		return &QuotaError{What: "groups of a caller", Max: s.opts.MaxGroups}
+		return &QuotaError{Limit: "limits.caller_groups", Max: s.opts.MaxGroups}
 	}
 	s.groups[k] = nil
 	s.count[k.principal]++

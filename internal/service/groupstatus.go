@@ -44,7 +44,7 @@ func groupError(err error) (verdict, bool) {
 		return verdict{
 			code: codes.ResourceExhausted, reason: mcpbridgev1.Reason_REASON_QUOTA_EXCEEDED, message: quota.Error(),
 			details: []protoadapt.MessageV1{&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{
-				{Subject: quota.What, Description: quota.Error()},
+				{Subject: quota.Limit, Description: quota.Error()},
 			}}},
 		}, true
 	case errors.As(err, &limit):

@@ -20,17 +20,36 @@ import (
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
 
-// The bounds of the calls that have an idempotency key.
 const (
 	maxKeyBytes = 256
-	maxFlights  = 10_000
-	// maxOwnFlights bounds those of one principal once half of all are taken, so
-	// that it leaves something to the others.
-	maxOwnFlights  = 1_000
-	maxFlightBytes = 64 << 20
-	// flightLife is how long the outcome of such a call is kept.
+	// flightLife is how long the outcome of a call with an idempotency key is kept.
 	flightLife = 10 * time.Minute
 )
+
+// KeyLimits bound the calls that have an idempotency key. Zero fields take the
+// default.
+type KeyLimits struct {
+	// Calls bounds those that are remembered. Default 10,000.
+	Calls int
+	// OwnCalls bounds those of one principal once half of all are taken, so that it
+	// leaves something to the others. Default 1,000.
+	OwnCalls int
+	// Bytes bounds their results; the oldest are given up first. Default 64 MiB.
+	Bytes int
+}
+
+func (l KeyLimits) withDefaults() KeyLimits {
+	if l.Calls <= 0 {
+		l.Calls = 10_000
+	}
+	if l.OwnCalls <= 0 {
+		l.OwnCalls = 1_000
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = 64 << 20
+	}
+	return l
+}
 
 // errOutcomeUnknown is all that is left to say of a call of which nobody knows
 // what became of it.
@@ -122,6 +141,8 @@ func (f *flight) awaits(id flightID) bool {
 
 // flights are the calls with idempotency keys. It may be used concurrently.
 type flights struct {
+	limits KeyLimits
+
 	// mu guards what follows.
 	mu sync.Mutex
 	// byKey are the last of each key.
@@ -134,8 +155,8 @@ type flights struct {
 	own          map[string]int
 }
 
-func newFlights() *flights {
-	return &flights{byKey: make(map[flightKey]*flight), ended: list.New(), own: make(map[string]int)}
+func newFlights(limits KeyLimits) *flights {
+	return &flights{limits: limits.withDefaults(), byKey: make(map[flightKey]*flight), ended: list.New(), own: make(map[string]int)}
 }
 
 // join returns the flight of that key and id, and whether it was there before. A
@@ -152,10 +173,10 @@ func (t *flights) join(key flightKey, id flightID) (f *flight, joined bool, err 
 	switch {
 	case last != nil && !last.awaits(id):
 		return nil, false, keyReusedError{}
-	case t.count >= maxFlights/2 && t.own[key.principal] >= maxOwnFlights:
-		return nil, false, &pool.QuotaError{Limit: "the caller's calls with an idempotency_key", Max: maxOwnFlights}
-	case t.count >= maxFlights:
-		return nil, false, &pool.QuotaError{Limit: "calls with an idempotency_key", Max: maxFlights}
+	case t.count >= t.limits.Calls/2 && t.own[key.principal] >= t.limits.OwnCalls:
+		return nil, false, &pool.QuotaError{Limit: "limits.caller_idempotency_keys", Max: t.limits.OwnCalls}
+	case t.count >= t.limits.Calls:
+		return nil, false, &pool.QuotaError{Limit: "limits.idempotency_keys", Max: t.limits.Calls}
 	}
 	f = &flight{flightID: id, key: key, before: last, done: make(chan struct{})}
 	t.byKey[key] = f
@@ -180,7 +201,7 @@ func (t *flights) end(f *flight, resp *mcpbridgev1.CallToolResponse, err error) 
 	f.ended, f.bytes = time.Now(), proto.Size(f.resp)
 	t.bytes += f.bytes
 	t.ended.PushBack(f)
-	for e := t.ended.Front(); t.bytes > maxFlightBytes && e != nil; e = e.Next() {
+	for e := t.ended.Front(); t.bytes > t.limits.Bytes && e != nil; e = e.Next() {
 		t.dropLocked(e.Value.(*flight)) //nolint:forcetypeassert // nothing else is stored
 	}
 }

@@ -47,7 +47,7 @@ func TestFlights(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				table := newFlights()
+				table := newFlights(KeyLimits{})
 				f, joined, err := table.join(key, flightOf("c", "r"))
 				if joined || err != nil {
 					t.Fatal(joined, err)
@@ -87,7 +87,7 @@ func TestFlights(t *testing.T) {
 
 func TestFlightsOfOthers(t *testing.T) {
 	t.Parallel()
-	table := newFlights()
+	table := newFlights(KeyLimits{})
 	if _, _, err := table.join(flightKey{"alice", "k"}, flightOf("c", "r")); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestFlightsOfOthers(t *testing.T) {
 // A call that goes on with what was asked has the same key.
 func TestFlightGoesOn(t *testing.T) {
 	t.Parallel()
-	table, key := newFlights(), flightKey{"alice", "k"}
+	table, key := newFlights(KeyLimits{}), flightKey{"alice", "k"}
 	f, _, _ := table.join(key, flightOf("c", "first"))
 	table.end(f, &mcpbridgev1.CallToolResponse{InputRequired: &mcpbridgev1.InputRequired{}}, nil)
 	second, joined, err := table.join(key, flightOf("c", "second"))
@@ -120,7 +120,7 @@ func TestFlightGoesOn(t *testing.T) {
 func TestFlightRepeated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		table, key := newFlights(), flightKey{"alice", "k"}
+		table, key := newFlights(KeyLimits{}), flightKey{"alice", "k"}
 		asks := func() *mcpbridgev1.CallToolResponse {
 			return &mcpbridgev1.CallToolResponse{InputRequired: &mcpbridgev1.InputRequired{}}
 		}
@@ -156,7 +156,7 @@ func TestFlightRepeated(t *testing.T) {
 // Answers that do not reach the tool leave the call as it was.
 func TestFlightGoesOnInVain(t *testing.T) {
 	t.Parallel()
-	table, key := newFlights(), flightKey{"alice", "k"}
+	table, key := newFlights(KeyLimits{}), flightKey{"alice", "k"}
 	first, _, _ := table.join(key, flightOf("c", "first"))
 	table.end(first, &mcpbridgev1.CallToolResponse{InputRequired: &mcpbridgev1.InputRequired{}}, nil)
 	second, _, _ := table.join(key, flightOf("c", "wrong"))
@@ -185,8 +185,9 @@ func TestFlightLeft(t *testing.T) {
 
 func TestFlightsAreBounded(t *testing.T) {
 	t.Parallel()
-	table := newFlights()
-	big := &mcpbridgev1.CallToolResponse{StructuredContentJson: new(strings.Repeat("x", maxFlightBytes/2))}
+	const most = 1000
+	table := newFlights(KeyLimits{Bytes: most})
+	big := &mcpbridgev1.CallToolResponse{StructuredContentJson: new(strings.Repeat("x", most/2))}
 	var all []*flight
 	for _, key := range []string{"a", "b", "c"} {
 		f, _, err := table.join(flightKey{"alice", key}, flightOf(key, key))
@@ -199,7 +200,7 @@ func TestFlightsAreBounded(t *testing.T) {
 	if _, err := table.outcome(all[0], true); !errors.Is(err, errOutcomeUnknown) {
 		t.Errorf("of the oldest: %v", err)
 	}
-	if resp, err := table.outcome(all[2], true); resp != big || err != nil || table.bytes > maxFlightBytes {
+	if resp, err := table.outcome(all[2], true); resp != big || err != nil || table.bytes > most {
 		t.Errorf("of the newest: %v; %d bytes are kept", err, table.bytes)
 	}
 }
@@ -207,7 +208,7 @@ func TestFlightsAreBounded(t *testing.T) {
 // One principal's calls leave room for those of others.
 func TestFlightsOfOneAreBounded(t *testing.T) {
 	t.Parallel()
-	table := newFlights()
+	table := newFlights(KeyLimits{Calls: 100, OwnCalls: 10})
 	var last *flight
 	begin := func(principal string) (n int) {
 		for ; ; n++ {
@@ -225,7 +226,7 @@ func TestFlightsOfOneAreBounded(t *testing.T) {
 	for _, tt := range []struct {
 		principal string
 		want      int
-	}{{"alice", maxFlights / 2}, {"bob", maxOwnFlights}, {"carol", maxOwnFlights}} {
+	}{{"alice", 50}, {"bob", 10}, {"carol", 10}} {
 		if n := begin(tt.principal); n != tt.want {
 			t.Errorf("%s begins %d calls, not %d", tt.principal, n, tt.want)
 		}

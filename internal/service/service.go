@@ -33,6 +33,10 @@ type Options struct {
 	JSONDepth int
 	// Lists bounds what `all` collects.
 	Lists mcp.ListLimits
+	// MaxGroups and MaxGroupMembers are those of [group.Options].
+	MaxGroups, MaxGroupMembers int
+	// Keys bounds the calls with idempotency keys.
+	Keys KeyLimits
 	// Policy says which transports callers may bring. Nil: none.
 	Policy Policy
 	// Access says who may use which of the configured servers, by their names,
@@ -116,10 +120,12 @@ var _ mcpbridgev1.McpServiceServer = (*Service)(nil)
 func New(p *pool.Pool, o Options) *Service {
 	s := &Service{
 		pool: p, opts: o.withDefaults(),
-		states: newStateSealer(), questions: newQuestions(), parked: newParkedCalls(), inquiries: newInquiries(), flights: newFlights(),
+		states: newStateSealer(), questions: newQuestions(), parked: newParkedCalls(), inquiries: newInquiries(),
 	}
+	s.flights = newFlights(s.opts.Keys)
 	s.groups = group.New(o.Groups, group.Options{
-		Find: s.source, MaxItems: s.opts.Lists.Items, MaxBytes: s.opts.Lists.Bytes, Logger: s.opts.Logger,
+		Find: s.source, MaxItems: s.opts.Lists.Items, MaxBytes: s.opts.Lists.Bytes,
+		MaxGroups: s.opts.MaxGroups, MaxMembers: s.opts.MaxGroupMembers, Logger: s.opts.Logger,
 	})
 	return s
 }

@@ -76,6 +76,43 @@ func TestPrincipalSessions(t *testing.T) {
 	}
 }
 
+// TestHeldForCallers bounds what callers may have us keep.
+func TestHeldForCallers(t *testing.T) {
+	t.Parallel()
+	b := start(t, setup{
+		servers: servers{"server": stdio(hostile.Command(t, hostile.Options{}))},
+		config:  "limits: {caller_groups: 1, group_members: 1, idempotency_keys: 2, caller_idempotency_keys: 1}\n",
+	})
+	client := b.client(t)
+	check := func(what string, err error, limit string) {
+		t.Helper()
+		st := status.Convert(err)
+		got := detail[*errdetails.QuotaFailure](st).GetViolations()
+		if limit == "" && err != nil || limit != "" && (st.Code() != codes.ResourceExhausted || len(got) != 1 || got[0].GetSubject() != limit) {
+			t.Errorf("%s: %v, want the limit %q", what, err, limit)
+		}
+	}
+	create := func(members ...*mcpbridgev1.GroupMember) error {
+		_, err := client.CreateGroup(bounded(t), &mcpbridgev1.CreateGroupRequest{Members: members})
+		return err
+	}
+	member := func(name string) *mcpbridgev1.GroupMember {
+		return &mcpbridgev1.GroupMember{Name: name, Target: "servers/server"}
+	}
+	call := func(key string) error {
+		_, err := client.CallTool(bounded(t), &mcpbridgev1.CallToolRequest{
+			Target: "servers/server", Name: "run", Arguments: arguments(t, `{"nonce":"x"}`), IdempotencyKey: key,
+		})
+		return err
+	}
+	check("a group of two", create(member("one"), member("two")), "limits.group_members")
+	check("a group", create(member("one")), "")
+	check("another group", create(), "limits.caller_groups")
+	check("a key", call("one"), "")
+	check("another key", call("two"), "limits.caller_idempotency_keys")
+	check("the first key", call("one"), "")
+}
+
 // TestConnectFlood: what is refused costs the server nothing, and others do not
 // notice.
 func TestConnectFlood(t *testing.T) {
