@@ -87,10 +87,11 @@ func (e *Error) Error() string { return fmt.Sprintf("JSON-RPC error %d: %s", e.C
 // depth, and reads it as a message. A missing "jsonrpc" member is tolerated
 // where the rest is unambiguous; of duplicate members the last wins.
 func Parse(b []byte, depth int) (Message, error) {
-	if err := rawjson.Check(b, depth); err != nil {
+	var r reader
+	if err := rawjson.CheckMembers(b, depth, r.member); err != nil {
 		return Message{}, err
 	}
-	return read(b)
+	return r.message()
 }
 
 // ParseAll is Parse for text that may also be a batch, an array of messages
@@ -98,11 +99,12 @@ func Parse(b []byte, depth int) (Message, error) {
 // of a batch that is no message is passed to bad, the others still count. The
 // messages of a batch have memory of their own: one reader's must not be another's.
 func ParseAll(b []byte, depth int, yield func(Message), bad func(error)) error {
-	if err := rawjson.Check(b, depth); err != nil {
+	var r reader
+	if err := rawjson.CheckMembers(b, depth, r.member); err != nil {
 		return err
 	}
-	if b = rawjson.Trim(b); len(b) == 0 || b[0] != '[' {
-		m, err := read(b)
+	if b = rawjson.Trim(b); b[0] != '[' {
+		m, err := r.message()
 		if err == nil {
 			yield(m)
 		}
@@ -118,25 +120,47 @@ func ParseAll(b []byte, depth int, yield func(Message), bad func(error)) error {
 	})
 }
 
-func read(b []byte) (m Message, err error) {
-	if b = rawjson.Trim(b); len(b) == 0 || b[0] != '{' {
-		return m, ErrNotMessage
-	}
-	err = rawjson.Object(b, func(key, v []byte) error {
-		switch string(key) {
-		case "id":
-			m.ID, err = readID(v)
-		case "method":
-			m.Method, err = rawjson.String(v)
-		case "params":
-			m.Params = v
-		case "result":
-			m.Result = v
-		case "error":
-			m.Error, err = ReadError(v)
+func read(v []byte) (Message, error) {
+	var r reader
+	if v[0] == '{' {
+		err := rawjson.Object(v, func(key, v []byte) error { r.member(key, v); return nil })
+		if err != nil {
+			return Message{}, err
 		}
-		return err
-	})
+	}
+	return r.message()
+}
+
+// A reader keeps the texts of a message's members until all of it is known to be
+// JSON.
+type reader struct{ id, method, params, result, err []byte }
+
+func (r *reader) member(key, v []byte) {
+	switch string(key) {
+	case "id":
+		r.id = v
+	case "method":
+		r.method = v
+	case "params":
+		r.params = v
+	case "result":
+		r.result = v
+	case "error":
+		r.err = v
+	}
+}
+
+func (r *reader) message() (m Message, err error) {
+	m.Params, m.Result = r.params, r.result
+	if r.id != nil {
+		m.ID, err = readID(r.id)
+	}
+	if r.method != nil && err == nil {
+		m.Method, err = rawjson.String(r.method)
+	}
+	if r.err != nil && err == nil {
+		m.Error, err = ReadError(r.err)
+	}
 	if err != nil {
 		return Message{}, err
 	}

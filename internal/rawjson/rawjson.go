@@ -8,10 +8,8 @@ package rawjson
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 )
 
 // ErrDepth is returned by [Check] for text that is nested too deep.
@@ -37,7 +35,27 @@ func Check(b []byte, depth int) error {
 	if err := c.value(); err != nil {
 		return err
 	}
-	if c.space(); c.i < len(b) {
+	return c.end()
+}
+
+// CheckMembers is [Check] that also calls yield for each member of b, in order,
+// as [Object] does, if b is an object. It saves walking through b again. What it
+// has yielded counts only if it returns nil.
+func CheckMembers(b []byte, depth int, yield func(key, value []byte)) error {
+	c := checker{b: b, depth: depth}
+	if c.space(); c.peek() != '{' {
+		return Check(b, depth)
+	}
+	err := c.object(func(key, value []byte) { yield(unquote(key), value) })
+	if err != nil {
+		return err
+	}
+	return c.end()
+}
+
+// end reports text after the value.
+func (c *checker) end() error {
+	if c.space(); c.i < len(c.b) {
 		return c.fail("text after the value")
 	}
 	return nil
@@ -72,9 +90,9 @@ func (c *checker) value() error {
 	case ch == '"':
 		return c.str()
 	case ch == '{':
-		return c.nest(c.object)
+		return c.object(nil)
 	case ch == '[':
-		return c.nest(c.array)
+		return c.array()
 	case ch == '-' || isDigit(ch):
 		return c.number()
 	case ch == 't':
@@ -87,59 +105,68 @@ func (c *checker) value() error {
 	return c.fail("expected a value")
 }
 
-func (c *checker) nest(body func() error) error {
+// enter steps over the bracket that opens an array or object, and reports
+// whether there is anything in it.
+func (c *checker) enter(closing byte) (more bool, err error) {
 	if c.depth == 0 {
-		return ErrDepth
+		return false, ErrDepth
+	}
+	c.i++
+	if c.space(); c.peek() == closing {
+		c.i++
+		return false, nil
 	}
 	c.depth--
-	c.i++
-	err := body()
-	c.depth++
-	return err
+	return true, nil
 }
 
-func (c *checker) object() error {
-	if c.space(); c.peek() == '}' {
-		c.i++
-		return nil
-	}
-	for {
+// object checks an object. yield, if it is not nil, is called for each member
+// once it has been checked, with both texts as they are.
+func (c *checker) object(yield func(key, value []byte)) error {
+	more, err := c.enter('}')
+	for more {
 		if c.space(); c.peek() != '"' {
 			return c.fail("expected a string as object key")
 		}
+		key := c.i
 		if err := c.str(); err != nil {
 			return err
 		}
+		end := c.i
 		if c.space(); c.peek() != ':' {
 			return c.fail("expected a colon")
 		}
 		c.i++
+		c.space()
+		value := c.i
 		if err := c.value(); err != nil {
 			return err
 		}
-		if more, err := c.next('}'); !more {
+		if yield != nil {
+			yield(c.b[key:end], c.b[value:c.i])
+		}
+		if more, err = c.next('}'); err != nil {
 			return err
 		}
 	}
+	return err
 }
 
 func (c *checker) array() error {
-	if c.space(); c.peek() == ']' {
-		c.i++
-		return nil
-	}
-	for {
+	more, err := c.enter(']')
+	for more {
 		if err := c.value(); err != nil {
 			return err
 		}
-		if more, err := c.next(']'); !more {
+		if more, err = c.next(']'); err != nil {
 			return err
 		}
 	}
+	return err
 }
 
 // next steps over what follows a member: a comma, after which there is more,
-// or the closing byte.
+// or the closing byte, which ends what enter has begun.
 func (c *checker) next(closing byte) (more bool, err error) {
 	c.space()
 	switch c.peek() {
@@ -148,6 +175,7 @@ func (c *checker) next(closing byte) (more bool, err error) {
 		return true, nil
 	case closing:
 		c.i++
+		c.depth++
 		return false, nil
 	}
 	return false, c.fail("expected a comma or a closing bracket")
@@ -196,97 +224,7 @@ func (c *checker) digits() error {
 	return nil
 }
 
-// str checks a string. Stretches without escapes are found by IndexByte and
-// judged whole, which is what makes long texts cheap.
-func (c *checker) str() error {
-	c.i++
-	quote := -1
-	for {
-		if quote < c.i { // unknown, or it was escaped
-			n := bytes.IndexByte(c.b[c.i:], '"')
-			if n < 0 {
-				c.i = len(c.b)
-				return c.fail("")
-			}
-			quote = c.i + n
-		}
-		rest := c.b[c.i:quote]
-		esc := bytes.IndexByte(rest, '\\')
-		if esc < 0 {
-			if err := c.plain(rest); err != nil {
-				return err
-			}
-			c.i++
-			return nil
-		}
-		if err := c.plain(rest[:esc]); err != nil {
-			return err
-		}
-		if err := c.escape(); err != nil {
-			return err
-		}
-	}
-}
-
-// plain steps over s, a stretch of a string without quotes and escapes.
-func (c *checker) plain(s []byte) error {
-	k, ascii := printable(s)
-	if k < len(s) {
-		c.i += k
-		return c.fail("control character in a string")
-	}
-	if !ascii && !utf8.Valid(s) {
-		return c.fail("string is not valid UTF-8")
-	}
-	c.i += len(s)
-	return nil
-}
-
-// printable returns the index of the first control character in s, len(s) if
-// there is none, and whether all before it is ASCII. It looks at eight bytes at
-// a time: a byte below 0x20 borrows from its top bit when 0x20 is subtracted.
-func printable(s []byte) (n int, ascii bool) {
-	const tops = 0x8080808080808080
-	var seen uint64
-	for len(s)-n >= 8 {
-		w := binary.LittleEndian.Uint64(s[n:])
-		if (w-0x2020202020202020)&^w&tops != 0 {
-			break
-		}
-		seen |= w
-		n += 8
-	}
-	for n < len(s) && s[n] >= 0x20 {
-		seen |= uint64(s[n])
-		n++
-	}
-	return n, seen&tops == 0
-}
-
-func (c *checker) escape() error {
-	c.i++
-	switch c.peek() {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		c.i++
-		return nil
-	case 'u':
-		c.i++
-		for range 4 {
-			if !isHex(c.peek()) {
-				return c.fail("expected four hexadecimal digits")
-			}
-			c.i++
-		}
-		return nil
-	}
-	return c.fail("unknown escape in a string")
-}
-
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-func isHex(c byte) bool {
-	return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-}
 
 func space(b []byte, i int) int {
 	for i < len(b) && isSpace(b[i]) {
@@ -295,7 +233,7 @@ func space(b []byte, i int) int {
 	return i
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+func isSpace(c byte) bool { return c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t') }
 
 // Trim returns b without the white space around it.
 func Trim(b []byte) []byte {

@@ -129,8 +129,12 @@ func FuzzCheck(f *testing.F) {
 		if want := json.Valid(b) && utf8.Valid(b); got != want {
 			t.Fatalf("Check(%q) = %v, encoding/json says %v", b, got, want)
 		}
+		checkMembers(t, b, got)
 		if !got {
 			return
+		}
+		if end := skip(b, space(b, 0)); len(Trim(b[end:])) != 0 {
+			t.Fatalf("%q was left at %d", b, end)
 		}
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, b); err != nil || !bytes.Equal(AppendCompact(nil, b), compact.Bytes()) {
@@ -146,6 +150,42 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkMembers holds CheckMembers against Check and Object.
+func checkMembers(t *testing.T, b []byte, valid bool) {
+	t.Helper()
+	var got, want []string
+	err := CheckMembers(b, 1000, func(key, v []byte) { got = append(got, string(key), string(v)) })
+	if (err == nil) != valid {
+		t.Fatalf("CheckMembers(%q): %v, which Check says is %t", b, err, valid)
+	}
+	if !valid {
+		return
+	}
+	_ = Object(b, func(key, v []byte) error { want = append(want, string(key), string(v)); return nil })
+	if !slices.Equal(got, want) {
+		t.Fatalf("CheckMembers(%q) yields %q, Object %q", b, got, want)
+	}
+}
+
+// TestStrings: whatever stands wherever in a string, it is judged and skipped
+// alike by the scan of words and by the search for bytes.
+func TestStrings(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{`\"`, `\\`, `\n`, `\u00e9`, "é", "\x1f", "\x7f", "\x80", `\x`, "\x00", "!", "#", "[", "]", "\xa2", "\xdc", "😀"} {
+		for _, before := range []int{0, 1, 7, 8, 9, 63, 64, 65, 130} {
+			for _, after := range []int{0, 1, 8, 70} {
+				text := []byte(`"` + strings.Repeat("a", before) + in + strings.Repeat("z", after) + `"`)
+				if got, want := Check(text, 0) == nil, json.Valid(text) && utf8.Valid(text); got != want {
+					t.Errorf("Check(%q) = %t, want %t", text, got, want)
+				}
+				if end := skip(append(text, `,"b"`...), 0); end != len(text) {
+					t.Errorf("skipped to %d of %q", end, text)
+				}
+			}
+		}
+	}
 }
 
 func BenchmarkCheck(b *testing.B) {

@@ -21,7 +21,12 @@ func AppendUnquoted(dst, v []byte) (out []byte, exact bool) {
 	if len(v) < 2 {
 		return dst, true
 	}
-	v, exact = v[1:len(v)-1], true
+	return AppendUnescaped(dst, v[1:len(v)-1])
+}
+
+// AppendUnescaped is AppendUnquoted for what is between the quotes.
+func AppendUnescaped(dst, v []byte) (out []byte, exact bool) {
+	exact = true
 	for len(v) > 0 {
 		n := bytes.IndexByte(v, '\\')
 		if n < 0 {

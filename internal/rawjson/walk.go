@@ -1,7 +1,6 @@
 package rawjson
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 )
@@ -82,59 +81,3 @@ func Get(b []byte, key string) (value []byte) {
 
 // IsNull reports whether the text is absent or null.
 func IsNull(v []byte) bool { return len(v) == 0 || v[0] == 'n' }
-
-// skip returns the index behind the value that starts at i.
-func skip(b []byte, i int) int {
-	if i >= len(b) {
-		return i
-	}
-	switch b[i] {
-	case '"':
-		return skipString(b, i)
-	case '{', '[':
-		return skipNested(b, i)
-	}
-	for i < len(b) && !isSpace(b[i]) && b[i] != ',' && b[i] != '}' && b[i] != ']' && b[i] != ':' {
-		i++
-	}
-	return i
-}
-
-// skipNested steps over an object or array by counting brackets, which is
-// enough for text that has been checked.
-func skipNested(b []byte, i int) int {
-	depth := 0
-	for i < len(b) {
-		switch b[i] {
-		case '"':
-			i = skipString(b, i)
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-		i++
-	}
-	return i
-}
-
-func skipString(b []byte, i int) int {
-	for i++; i < len(b); {
-		n := bytes.IndexByte(b[i:], '"')
-		if n < 0 {
-			return len(b)
-		}
-		i += n + 1
-		slashes := 0
-		for k := i - 2; k >= 0 && b[k] == '\\'; k-- {
-			slashes++
-		}
-		if slashes%2 == 0 {
-			return i
-		}
-	}
-	return i
-}
