@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	mcpbridgev1 "github.com/mcpbridge/mcpbridge/gen/go/mcpbridge/v1"
+	"github.com/mcpbridge/mcpbridge/internal/rawjson"
 )
 
 // A Format says in which of its twins JSON is handed over.
@@ -62,16 +63,15 @@ func Into(msg proto.Message, raw []byte, format Format) error {
 	return Open(msg)
 }
 
-const maxGrow = 32 << 10
-
 func appendWire(dst []byte, md protoreflect.MessageDescriptor, raw []byte, format Format) ([]byte, error) {
 	if len(raw) == 0 || raw[0] != '{' {
 		return dst, fmt.Errorf("%s: the JSON is not an object", md.Name())
 	}
-	// Wire bytes take about as much as the text does. What is longer is mostly one
-	// text, for which the buffer grows once, without being cleared first.
-	w := writer{buf: slices.Grow(dst, min(len(raw), maxGrow)), format: format}
-	if !w.object(planOf(md), raw) {
+	// The wire bytes of small results take about as much as the text does. Of larger
+	// ones the parts that are large make room for themselves.
+	const small = 1 << 10
+	w := writer{buf: slices.Grow(dst, min(len(raw), small)), format: format}
+	if c := rawjson.NewCursor(raw); !w.object(planOf(md), &c) {
 		return dst, fmt.Errorf("%s: malformed JSON", md.Name())
 	}
 	return w.buf, nil

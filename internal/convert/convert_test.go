@@ -3,6 +3,7 @@ package convert_test
 import (
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -204,9 +205,56 @@ func TestObject(t *testing.T) {
 	}
 }
 
+// TestValueLengths: whatever length is guessed, the lengths on the wire are those
+// that protobuf itself would write.
+func TestValueLengths(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 100, 120, 127, 128, 200, 16_300, 16_384, 70_000} {
+		plain, escaped := `"`+strings.Repeat("x", n)+`"`, `"\n`+strings.Repeat("x", n)+`"`
+		for _, raw := range []string{
+			plain, escaped, `[` + plain + `,` + escaped + `]`, `{` + plain + `:1,` + escaped + `:` + escaped + `}`,
+			`[[` + plain + `],["a"],[` + plain + `,[]]]`, `{"a":{"b":[` + escaped + `,{"c":` + plain + `}],"d":true}}`,
+		} {
+			msg := new(mcpbridgev1.CallToolResponse)
+			if err := convert.Seal(msg, []byte(`{"structuredContent":`+raw+`}`), asStruct); err != nil {
+				t.Fatal(err)
+			}
+			sealed := len(msg.ProtoReflect().GetUnknown())
+			if err := convert.Open(msg); err != nil {
+				t.Fatalf("%d, %.40s: %v", n, raw, err)
+			}
+			want := new(structpb.Value)
+			if err := protojson.Unmarshal([]byte(raw), want); err != nil {
+				t.Fatal(err)
+			}
+			if !proto.Equal(msg.GetStructuredContent(), want) || sealed != proto.Size(msg) {
+				t.Errorf("%d, %.40s: %d bytes, want %d of %.100v", n, raw, sealed, proto.Size(msg), want)
+			}
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{
+		"0", "-0", "-0.0", "7", "-7", "0.1", "-12.25", "0.3", "999999999999999", "-999999999999999", "9999999999999999", "0.00000000000001",
+		"123456789012.345", "0.123456789012345", "0.1234567890123456", "1.7976931348623157e308", "1e3", "1E-3", "4.35", "100.10", "5e-324",
+	} {
+		msg := new(mcpbridgev1.CallToolResponse)
+		into(t, msg, `{"structuredContent":`+raw+`}`, asStruct)
+		want, err := strconv.ParseFloat(raw, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := msg.GetStructuredContent().GetNumberValue(); math.Float64bits(got) != math.Float64bits(want) {
+			t.Errorf("%s is %v", raw, got)
+		}
+	}
+}
+
 // FuzzValue holds the JSON to wire writer against protojson.
 func FuzzValue(f *testing.F) {
-	for _, s := range []string{`{"a":[1,2.5,-3e7,"x",null,true,{"b":{}}]}`, `9007199254740993`, `"\ud83d\ude00"`, `[[[]]]`, `1e400`, `{"a":1,"a":2}`} {
+	for _, s := range []string{`{"a":[1,2.5,-3e7,"x",null,true,{"b":{}}]}`, `9007199254740993`, `"\ud83d\ude00"`, `[[[]]]`, `1e400`, `{"a":1,"a":2}`, `{"a\n":"\u00e9","b":["\t",[]]}`, `[-0,0.30,1.25]`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {

@@ -3,8 +3,8 @@ package convert
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,72 +21,41 @@ import (
 type writer struct {
 	buf    []byte
 	format Format
+	// scratch is where keys with escapes are written out.
+	scratch []byte
+	// last is how long the last array and the last object became.
+	last guess
 }
 
-// object appends the fields of a message.
-func (w *writer) object(p *plan, raw []byte) bool {
+// object appends the fields of a message from the object that comes next.
+func (w *writer) object(p *plan, c *rawjson.Cursor) bool {
 	if p.block {
-		return w.contentBlock(p, raw)
+		return w.contentBlock(p, c)
 	}
 	var extra []byte
 	var room [16]span
 	seen := spans(room[:0])
-	err := rawjson.Object(raw, func(key, v []byte) error {
-		if w.member(p, key, v, &seen) {
-			return nil
+	for c.Enter(); c.More(); {
+		key, plain := c.String()
+		if !plain {
+			key, _ = rawjson.AppendUnescaped(nil, key)
 		}
-		if p.extra == nil {
-			return errMisfit
-		}
-		extra = appendMember(extra, key, v)
-		return nil
-	})
-	if err != nil {
-		return false
-	}
-	return extra == nil || w.twins(p.extra, append(extra, '}'))
-}
-
-// A span is where in the buffer a field of a message stands.
-type span struct {
-	field      *field
-	start, end int
-}
-
-// spans are the fields of one message that have been written.
-type spans []span
-
-// taken reports whether another field of the same oneof has been written.
-func (s spans) taken(f *field) bool {
-	for _, x := range s {
-		if f.oneof != 0 && x.field.oneof == f.oneof && x.field != f {
-			return true
-		}
-	}
-	return false
-}
-
-// drop cuts out what has been written of f, since of duplicates the last wins,
-// and wire bytes would add up.
-func (w *writer) drop(s *spans, f *field) {
-	for i, x := range *s {
-		if x.field != f {
+		from := *c
+		if w.member(p, key, c, &seen) {
 			continue
 		}
-		n := x.end - x.start
-		w.buf = append(w.buf[:x.start], w.buf[x.end:]...)
-		*s = append((*s)[:i], (*s)[i+1:]...)
-		for k := range *s {
-			if (*s)[k].start >= x.end {
-				(*s)[k].start -= n
-				(*s)[k].end -= n
-			}
+		if p.extra == nil {
+			return false
 		}
-		return
+		*c = from
+		extra = appendMember(extra, key, c.Token())
 	}
+	if extra == nil {
+		return true
+	}
+	rest := rawjson.NewCursor(append(extra, '}'))
+	return w.twins(p.extra, &rest)
 }
-
-var errMisfit = errors.New("value does not fit")
 
 func appendMember(dst, key, v []byte) []byte {
 	if dst == nil {
@@ -99,15 +68,16 @@ func appendMember(dst, key, v []byte) []byte {
 	return append(dst, v...)
 }
 
-// member appends one member, and leaves no trace of it if it does not fit.
-func (w *writer) member(p *plan, key, v []byte, seen *spans) bool {
+// member appends one member, whose value comes next, and leaves no trace of it if
+// it does not fit.
+func (w *writer) member(p *plan, key []byte, c *rawjson.Cursor, seen *spans) bool {
 	f, ok := p.members[string(key)]
 	if !ok || seen.taken(f) {
 		return false
 	}
 	w.drop(seen, f)
 	start := len(w.buf)
-	if !w.value(f, v) {
+	if !w.value(f, c) {
 		w.buf = w.buf[:start]
 		return false
 	}
@@ -117,40 +87,70 @@ func (w *writer) member(p *plan, key, v []byte, seen *spans) bool {
 	return true
 }
 
-func (w *writer) value(f *field, v []byte) bool {
+// value appends a field from the value that comes next. If that does not fit, it
+// may stop anywhere in it.
+func (w *writer) value(f *field, c *rawjson.Cursor) bool {
 	switch {
-	case f.shape == shapeIgnored:
-		return true
-	case v[0] == 'n' && f.shape != shapeValue:
+	case f.shape == shapeIgnored, c.Peek() == 'n' && f.shape != shapeValue:
+		c.Token()
 		return true // null where no null can stand is absence
 	case f.repeated:
-		return w.list(f, v)
+		return w.list(f, c)
 	}
-	return w.single(f, v)
+	return w.single(f, c)
 }
 
-func (w *writer) list(f *field, v []byte) bool {
-	if v[0] == '{' && f.message != nil && f.message.block {
-		return w.single(f, v) // sampling messages write a list of one block so
+func (w *writer) list(f *field, c *rawjson.Cursor) bool {
+	if c.Peek() == '{' && f.message != nil && f.message.block {
+		return w.single(f, c) // sampling messages write a list of one block so
 	}
-	if v[0] != '[' {
+	if c.Peek() != '[' {
 		return false
 	}
-	return rawjson.Array(v, func(e []byte) error {
-		if !w.single(f, e) {
-			return errMisfit
+	if f.message != nil && !f.message.block {
+		w.grow(c.Left() + c.Left()/8)
+	}
+	for c.Enter(); c.More(); {
+		if !w.single(f, c) {
+			return false
 		}
-		return nil
-	}) == nil
+	}
+	return true
 }
 
-func (w *writer) single(f *field, v []byte) bool {
+func (w *writer) single(f *field, c *rawjson.Cursor) bool {
 	switch f.shape {
+	case shapeMessage:
+		return c.Peek() == '{' && w.delimited(f.number, c.Left(), func() bool { return w.object(f.message, c) })
+	case shapeStruct:
+		return c.Peek() == '{' && w.twins(f, c)
+	case shapeValue:
+		return w.twins(f, c)
 	case shapeString:
-		return v[0] == '"' && w.delimited(f.number, len(v), func() bool {
-			w.buf, _ = rawjson.AppendUnquoted(w.buf, v)
-			return true
-		})
+		return c.Peek() == '"' && w.string(f.number, c)
+	default:
+		v := c.Token()
+		return len(v) > 0 && w.token(f, v)
+	}
+}
+
+// string appends a field from the JSON string that comes next.
+func (w *writer) string(number protowire.Number, c *rawjson.Cursor) bool {
+	text, plain := c.String()
+	if plain {
+		w.buf = protowire.AppendTag(w.buf, number, protowire.BytesType)
+		w.buf = protowire.AppendBytes(w.buf, text)
+		return true
+	}
+	return w.delimited(number, len(text), func() bool {
+		w.buf, _ = rawjson.AppendUnescaped(slices.Grow(w.buf, len(text)), text)
+		return true
+	})
+}
+
+// token appends a field from the text of a value.
+func (w *writer) token(f *field, v []byte) bool {
+	switch f.shape {
 	case shapeBytes:
 		return v[0] == '"' && w.delimited(f.number, len(v)/4*3, func() bool { return w.base64(v) })
 	case shapeBool:
@@ -173,60 +173,14 @@ func (w *writer) single(f *field, v []byte) bool {
 		w.buf = protowire.AppendTag(w.buf, f.number, protowire.VarintType)
 		w.buf = protowire.AppendVarint(w.buf, uint64(n)) //nolint:gosec // our enumerations are not negative
 		return ok
-	case shapeMessage:
-		return v[0] == '{' && w.delimited(f.number, len(v), func() bool { return w.object(f.message, v) })
-	case shapeStruct:
-		return v[0] == '{' && w.twins(f, v)
-	case shapeValue:
-		return w.twins(f, v)
 	case shapeMillis:
 		return w.millis(f, v)
 	case shapeTime:
 		return w.time(f, v)
-	case shapeIgnored:
+	default:
+		return false
 	}
-	return true
 }
-
-// delimited appends a length-delimited field around what body appends. The
-// length is known only afterwards; it nearly always takes as many bytes as hint,
-// the length of the JSON text, would, and else the body is moved.
-func (w *writer) delimited(number protowire.Number, hint int, body func() bool) bool {
-	w.buf = protowire.AppendTag(w.buf, number, protowire.BytesType)
-	start := w.open(hint)
-	ok := body()
-	w.close(start, hint)
-	return ok
-}
-
-// open leaves room for a length and returns where the body starts.
-func (w *writer) open(hint int) (start int) {
-	w.buf = append(w.buf, 0)
-	for ; hint >= 0x80; hint >>= 7 {
-		w.buf = append(w.buf, 0)
-	}
-	return len(w.buf)
-}
-
-func (w *writer) close(start, hint int) {
-	n := len(w.buf) - start
-	if n < 0x80 && hint < 0x80 {
-		w.buf[start-1] = byte(n) //nolint:gosec // below 0x80
-		return
-	}
-	room := lengthSize(hint)
-	if more := lengthSize(n) - room; more != 0 {
-		for range more {
-			w.buf = append(w.buf, 0)
-		}
-		copy(w.buf[start+more:], w.buf[start:start+n])
-		w.buf = w.buf[:start+more+n]
-	}
-	protowire.AppendVarint(w.buf[:start-room], uint64(n)) //nolint:gosec // not negative
-}
-
-// lengthSize is how many bytes a length takes.
-func lengthSize(n int) int { return protowire.SizeVarint(uint64(n)) } //nolint:gosec // not negative
 
 func (w *writer) base64(v []byte) bool {
 	text := v[1 : len(v)-1]
@@ -274,38 +228,44 @@ func appendVarintField(dst []byte, number protowire.Number, n int64) []byte {
 	return protowire.AppendVarint(dst, uint64(n)) //nolint:gosec // two's complement is what the wire wants
 }
 
-// twins appends JSON in the form that the caller asked for, and as text besides
-// where the other form would lose something.
-func (w *writer) twins(f *field, v []byte) bool {
-	exact := true
+// twins appends the JSON that comes next in the form that the caller asked for,
+// and as text besides where the other form would lose something.
+func (w *writer) twins(f *field, c *rawjson.Cursor) bool {
+	exact, from := true, *c
 	if w.format != mcpbridgev1.JsonFormat_JSON_FORMAT_TEXT {
 		w.buf = protowire.AppendTag(w.buf, f.number, protowire.BytesType)
-		start, c := w.open(len(v)), rawjson.NewCursor(v)
-		if f.shape == shapeStruct {
-			exact = w.structFields(&c)
-		} else {
-			token, _ := next(&c)
-			exact = w.jsonValue(&c, token)
+		hint := 2 * c.Left() // which is usual
+		if f.shape == shapeValue {
+			w.grow(hint)
 		}
-		w.close(start, len(v))
+		w.last = guess{list: hint, object: hint}
+		if f.shape == shapeStruct {
+			start := w.open(hint)
+			exact = w.structFields(c)
+			w.close(start, hint)
+		} else {
+			exact = w.jsonValue(c, entry{})
+		}
 	}
 	if w.format == mcpbridgev1.JsonFormat_JSON_FORMAT_STRUCT || w.format == mcpbridgev1.JsonFormat_JSON_FORMAT_UNSPECIFIED {
 		if exact {
 			return true
 		}
 	}
+	*c = from
 	w.buf = protowire.AppendTag(w.buf, f.text, protowire.BytesType)
-	w.buf = protowire.AppendBytes(w.buf, v)
+	w.buf = protowire.AppendBytes(w.buf, c.Token())
 	return true
 }
 
 // contentBlock appends the field of a ContentBlock that the block's type names,
 // or the block as text if there is none or it does not fit.
-func (w *writer) contentBlock(p *plan, raw []byte) bool {
+func (w *writer) contentBlock(p *plan, c *rawjson.Cursor) bool {
+	raw := c.Token()
 	kind, _ := rawjson.String(rawjson.Get(raw, "type"))
 	if f := p.members[kind]; f != nil && f.shape == shapeMessage {
-		start := len(w.buf)
-		if w.single(f, raw) {
+		start, block := len(w.buf), rawjson.NewCursor(raw)
+		if w.single(f, &block) {
 			return true
 		}
 		w.buf = w.buf[:start]
