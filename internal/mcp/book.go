@@ -21,7 +21,8 @@ type book struct {
 	mu    sync.RWMutex
 	tools map[string]*tool
 	bytes int
-	// last is the chapter that was added last, which a cached list adds again.
+	// last is the chapter that was added last: a cached list adds it again, and a
+	// server's list is mostly what it was the last time.
 	last *chapter
 	// learning is closed when the session is done with filling the book by
 	// itself, which it does once. Nil: it has not begun.
@@ -127,6 +128,16 @@ func (b *book) add(chapters ...*chapter) {
 		b.addLocked(c)
 	}
 	b.filled.Store(true)
+}
+
+// known returns the chapter that was added last, if it is that of the page.
+func (b *book) known(page []byte) *chapter {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.last == nil || !bytes.Equal(b.last.page, page) {
+		return nil
+	}
+	return b.last
 }
 
 func (b *book) addLocked(c *chapter) {

@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -148,14 +149,14 @@ func TestOutputError(t *testing.T) {
 	const integer = `"outputSchema":{"type":"object","properties":{"n":{"type":"integer","maximum":9007199254740992}}}`
 	for name, tt := range map[string]struct {
 		tool, result, want string
-		legacy             bool
+		legacy, unlisted   bool
 		options            Options
 	}{
 		"right":                  {tool: integer, result: `{"structuredContent":{"n":9007199254740992}}`},
 		"wrong":                  {tool: integer, result: `{"structuredContent":{"n":9007199254740993}}`, want: "invalid structured content returned by tool x: /n: must be at most 9007199254740992"},
 		"an error of the tool's": {tool: integer, result: `{"isError":true,"structuredContent":{"n":"x"}}`},
-		"a task":                 {tool: integer, result: `{"task":{"taskId":"1"},"_meta":{"structuredContent":1}}`},
-		"nothing":                {tool: integer, result: `{"_meta":{"structuredContent":1}}`, want: "tool x has an output schema but did not return structured content"},
+		"a task":                 {tool: integer, result: `{"task":{"taskId":"1"},"structuredContent":1}`},
+		"nothing, and unknown":   {tool: integer, result: `{"_meta":{"structuredContent":1}}`, unlisted: true},
 		"null":                   {tool: integer, result: `{"structuredContent":null}`, want: "invalid structured content returned by tool x: must be object, is null"},
 		"null, legacy":           {tool: integer, result: `{"structuredContent":null}`, legacy: true, want: "tool x has an output schema but did not return structured content"},
 		"a broken schema":        {tool: `"outputSchema":{"type":"int"}`, result: `{"structuredContent":{}}`, want: "invalid schema for tool x: type must be the name of a type"},
@@ -180,13 +181,32 @@ func TestOutputError(t *testing.T) {
 				}
 			}
 			want := "tools/call tools/list tools/call"
-			if tt.options.WithoutOutputValidation {
+			if tt.unlisted || tt.options.WithoutOutputValidation {
 				want = "tools/call tools/call"
 			}
 			if got := strings.Join(server.methods(), " "); got != want {
 				t.Errorf("requests: %s", got)
 			}
 		})
+	}
+}
+
+// Once the tools are known, a result without structured content is found out.
+func TestOutputMissing(t *testing.T) {
+	t.Parallel()
+	server := answering(func(req *transport.Request) (string, *jsonrpc.Error) {
+		if req.Method == methodToolsList {
+			return `{"tools":[{"name":"x","outputSchema":{"type":"object"}}]}`, nil
+		}
+		return `{"_meta":{"structuredContent":{}}}`, nil
+	})
+	s, _ := server.open(t, Options{})
+	if _, _, err := s.ListPage(t.Context(), ListTools(), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Call(t.Context(), CallTool("x", nil))
+	if err != nil || r.OutputError != "tool x has an output schema but did not return structured content" {
+		t.Errorf("got %+v, %v", r, err)
 	}
 }
 
@@ -272,6 +292,29 @@ func TestBook(t *testing.T) {
 	}
 	if b.clear(); b.tool("b") != nil || b.bytes != 0 || b.filled.Load() || b.typed.Load() {
 		t.Errorf("book after clear: %+v", b.tools)
+	}
+}
+
+// A page that is what the last one was is not read again; any other is.
+func TestBookKnownPage(t *testing.T) {
+	t.Parallel()
+	page := []byte(`{"tools":[{"name":"a","outputSchema":{}}]}`)
+	other := []byte(`{"tools":[{"name":"b","outputSchema":{}}]}`)
+	var b book
+	if b.known(page) != nil {
+		t.Error("an empty book knows a page")
+	}
+	c := readChapter(page)
+	b.add(c)
+	if b.known(bytes.Clone(page)) != c || b.known(other) != nil {
+		t.Error("the page that was added last is the one that is known")
+	}
+	b.add(readChapter(other))
+	if b.known(page) != nil || b.known(other) == nil {
+		t.Error("a page is known that was not the last")
+	}
+	if b.clear(); b.known(other) != nil {
+		t.Error("a book that was cleared knows a page")
 	}
 }
 

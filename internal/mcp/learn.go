@@ -47,6 +47,9 @@ func (s *Session) parameters(c *Call) ([]transport.Parameter, error) {
 // MUST reject tool definitions where any x-mcp-header value violates these
 // constraints", and no others (spec 2026-07-28, basic/transports/streamable-http).
 func (s *Session) study(page []byte) ([]byte, *chapter) {
+	if c := s.book.known(page); c != nil {
+		return c.page, c
+	}
 	c := readChapter(page)
 	if c.invalid > 0 && s.mirrors() {
 		s.warn(c)

@@ -67,10 +67,11 @@ func (s *Session) fetchPage(ctx context.Context, l List, cursor *string, meta []
 		}
 		return nil, err
 	}
-	if items := rawjson.Get(r.JSON, l.Member); len(items) == 0 || items[0] != '[' {
+	ok, next := l.read(r.JSON)
+	if !ok {
 		return nil, &ResultError{Method: l.method, Problem: "it has no list of " + l.Member}
 	}
-	e := &entry{json: r.JSON, next: nextCursor(r.JSON)}
+	e := &entry{json: r.JSON, next: next}
 	if l.method == methodToolsList {
 		var c *chapter
 		e.json, c = s.study(r.JSON)
@@ -88,14 +89,24 @@ func (s *Session) recallList(key cacheKey) *entry {
 	return e
 }
 
-// nextCursor: only an absent cursor or null ends a list; an empty one is a
-// cursor (spec 2026-07-28, server/utilities/pagination).
-func nextCursor(result []byte) *string {
-	cursor, err := rawjson.String(rawjson.Get(result, "nextCursor"))
-	if err != nil {
+// read reports whether a page has a list, and returns the cursor of the next
+// page. Only an absent cursor or null ends a list; an empty one is a cursor (spec
+// 2026-07-28, server/utilities/pagination).
+func (l List) read(page []byte) (ok bool, next *string) {
+	var cursor []byte
+	_ = rawjson.Object(page, func(key, v []byte) error {
+		switch string(key) {
+		case l.Member:
+			ok = v[0] == '['
+		case "nextCursor":
+			cursor = v
+		}
 		return nil
+	})
+	if text, err := rawjson.String(cursor); err == nil {
+		next = &text
 	}
-	return &cursor
+	return ok, next
 }
 
 // ListAll walks a list from its beginning to its end and returns it as if it

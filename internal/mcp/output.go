@@ -1,7 +1,6 @@
 package mcp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,7 @@ func (s *Session) checkOutput(ctx context.Context, c *Call, r *Result) {
 		return
 	}
 	if !s.book.typed.Load() {
-		if s.book.filled.Load() || !bytes.Contains(r.JSON, []byte(`"structuredContent"`)) {
+		if s.book.filled.Load() || rawjson.Get(r.JSON, "structuredContent") == nil {
 			return
 		}
 		s.fill(ctx)
