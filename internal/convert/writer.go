@@ -33,7 +33,7 @@ func (w *writer) object(p *plan, c *rawjson.Cursor) bool {
 		return w.contentBlock(p, c)
 	}
 	var extra []byte
-	var room [16]span
+	var room [8]span // few messages have more fields
 	seen := spans(room[:0])
 	for c.Enter(); c.More(); {
 		key, plain := c.String()
