@@ -70,7 +70,12 @@ func appendWire(dst []byte, md protoreflect.MessageDescriptor, raw []byte, forma
 	// The wire bytes of small results take about as much as the text does. Of larger
 	// ones the parts that are large make room for themselves.
 	const small = 1 << 10
-	w := writer{buf: slices.Grow(dst, min(len(raw), small)), format: format}
+	w := struct {
+		writer
+
+		room [8]span // nearly always enough
+	}{writer: writer{buf: slices.Grow(dst, min(len(raw), small)), format: format}}
+	w.spans = w.room[:0]
 	if c := rawjson.NewCursor(raw); !w.object(planOf(md), &c) {
 		return dst, fmt.Errorf("%s: malformed JSON", md.Name())
 	}

@@ -1,17 +1,17 @@
 package convert
 
+import "slices"
+
 // A span is where in the buffer a field of a message stands.
 type span struct {
 	field      *field
 	start, end int
 }
 
-// spans are the fields of one message that have been written.
-type spans []span
-
-// taken reports whether another field of the same oneof has been written.
-func (s spans) taken(f *field) bool {
-	for _, x := range s {
+// taken reports whether another field of the same oneof has been written of the
+// message whose spans begin at base.
+func (w *writer) taken(base int, f *field) bool {
+	for _, x := range w.spans[base:] {
 		if f.oneof != 0 && x.field.oneof == f.oneof && x.field != f {
 			return true
 		}
@@ -19,22 +19,21 @@ func (s spans) taken(f *field) bool {
 	return false
 }
 
-// drop cuts out what has been written of f, since of duplicates the last wins,
-// and wire bytes would add up.
-func (w *writer) drop(s *spans, f *field) {
-	for i, x := range *s {
-		if x.field != f {
-			continue
-		}
-		n := x.end - x.start
-		w.buf = append(w.buf[:x.start], w.buf[x.end:]...)
-		*s = append((*s)[:i], (*s)[i+1:]...)
-		for k := range *s {
-			if (*s)[k].start >= x.end {
-				(*s)[k].start -= n
-				(*s)[k].end -= n
-			}
-		}
+// drop cuts out what has been written of f for that message, since of duplicates
+// the last wins, and wire bytes would add up.
+func (w *writer) drop(base int, f *field) {
+	i := slices.IndexFunc(w.spans[base:], func(x span) bool { return x.field == f })
+	if i < 0 {
 		return
+	}
+	x := w.spans[base+i]
+	n := x.end - x.start
+	w.buf = slices.Delete(w.buf, x.start, x.end)
+	w.spans = slices.Delete(w.spans, base+i, base+i+1)
+	for k := base; k < len(w.spans); k++ {
+		if s := &w.spans[k]; s.start >= x.end {
+			s.start -= n
+			s.end -= n
+		}
 	}
 }

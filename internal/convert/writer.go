@@ -23,6 +23,9 @@ type writer struct {
 	format Format
 	// scratch is where keys with escapes are written out.
 	scratch []byte
+	// spans are the fields that have been written of the messages under way, each
+	// message's behind those of the one that it is part of.
+	spans []span
 	// last is how long the last array and the last object became.
 	last guess
 }
@@ -32,16 +35,16 @@ func (w *writer) object(p *plan, c *rawjson.Cursor) bool {
 	if p.block {
 		return w.contentBlock(p, c)
 	}
+	base := len(w.spans)
+	defer func() { w.spans = w.spans[:base] }()
 	var extra []byte
-	var room [8]span // few messages have more fields
-	seen := spans(room[:0])
 	for c.Enter(); c.More(); {
 		key, plain := c.String()
 		if !plain {
 			key, _ = rawjson.AppendUnescaped(nil, key)
 		}
 		from := *c
-		if w.member(p, key, c, &seen) {
+		if w.member(p, base, key, c) {
 			continue
 		}
 		if p.extra == nil {
@@ -68,21 +71,21 @@ func appendMember(dst, key, v []byte) []byte {
 	return append(dst, v...)
 }
 
-// member appends one member, whose value comes next, and leaves no trace of it if
-// it does not fit.
-func (w *writer) member(p *plan, key []byte, c *rawjson.Cursor, seen *spans) bool {
+// member appends one member of the message whose spans begin at base. Its value
+// comes next. It leaves no trace of it if that does not fit.
+func (w *writer) member(p *plan, base int, key []byte, c *rawjson.Cursor) bool {
 	f, ok := p.members[string(key)]
-	if !ok || seen.taken(f) {
+	if !ok || w.taken(base, f) {
 		return false
 	}
-	w.drop(seen, f)
+	w.drop(base, f)
 	start := len(w.buf)
 	if !w.value(f, c) {
 		w.buf = w.buf[:start]
 		return false
 	}
 	if len(w.buf) > start {
-		*seen = append(*seen, span{f, start, len(w.buf)})
+		w.spans = append(w.spans, span{f, start, len(w.buf)})
 	}
 	return true
 }
