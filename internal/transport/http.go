@@ -45,6 +45,7 @@ type HTTP struct {
 	cfg    HTTPConfig
 	url    *url.URL
 	header http.Header
+	post   *http.Request // what every request is copied from
 }
 
 var _ Dialer = (*HTTP)(nil)
@@ -75,7 +76,11 @@ func NewHTTP(cfg HTTPConfig) (*HTTP, error) {
 	for _, name := range dropped {
 		cfg.Logger.Warn("configured header is not sent", "header", name, "server_address", u.Hostname())
 	}
-	return &HTTP{cfg: cfg, url: u, header: header}, nil
+	post := &http.Request{
+		Method: http.MethodPost, URL: u, Host: u.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	return &HTTP{cfg: cfg, url: u, header: header, post: post}, nil
 }
 
 // Dial returns a transport without touching the network: the first request

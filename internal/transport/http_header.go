@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"weak"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -95,12 +97,40 @@ func reserved(canonical string) bool {
 	return strings.HasPrefix(canonical, "Mcp-") || strings.HasPrefix(canonical, "Sec-Websocket-")
 }
 
-// httpHeaders are the headers for one version and session, shared by all
-// requests that have nothing to add. They are not changed once built.
-type httpHeaders struct {
+// sharedHeaders are those of all requests of a session that have nothing to add.
+// They are kept only until garbage is collected: a session that is at rest, as
+// most are, can do without, and makes them again. The zero value is usable. It
+// may be used concurrently.
+type sharedHeaders struct {
+	last atomic.Pointer[lastHeaders]
+}
+
+// lastHeaders are the headers for one version and session. They are not changed.
+type lastHeaders struct {
 	version string
 	session *string
-	header  http.Header
+	header  weak.Pointer[http.Header]
+}
+
+// get returns the headers for that version and session, which must not be
+// changed.
+func (s *sharedHeaders) get(d *HTTP, version string, session *string) http.Header {
+	if last := s.last.Load(); last != nil && last.version == version && last.session == session {
+		if h := last.header.Value(); h != nil {
+			return *h
+		}
+	}
+	h := d.headers(version, session)
+	s.last.Store(&lastHeaders{version: version, session: session, header: weak.Make(&h)})
+	return h
+}
+
+// version returns the version of the last headers, empty if there were none.
+func (s *sharedHeaders) version() string {
+	if last := s.last.Load(); last != nil {
+		return last.version
+	}
+	return ""
 }
 
 // headerFor returns the headers of one request. Only a modern request has any
@@ -111,15 +141,11 @@ func (t *httpTransport) headerFor(c *httpCall, e *Envelope, method string) (http
 	} else {
 		c.session = t.session.Load()
 	}
-	shared := t.headers.Load()
-	if shared == nil || shared.version != e.Version || shared.session != c.session {
-		shared = t.dialer.headers(e.Version, c.session)
-		t.headers.Store(shared)
-	}
+	h := t.headers.get(t.dialer, e.Version, c.session)
 	if !e.Modern {
-		return shared.header, nil
+		return h, nil
 	}
-	h := maps.Clone(shared.header)
+	h = maps.Clone(h)
 	c.values = [2]string{method, encodeHeader(e.Name)}
 	h[headerMethod] = c.values[0:1:1]
 	if e.Name != "" {
@@ -134,7 +160,8 @@ func (t *httpTransport) headerFor(c *httpCall, e *Envelope, method string) (http
 	return h, nil
 }
 
-func (d *HTTP) headers(version string, session *string) *httpHeaders {
+// headers returns new headers for a version and session; empty and nil: none.
+func (d *HTTP) headers(version string, session *string) http.Header {
 	h := maps.Clone(d.header)
 	if version != "" {
 		h[headerVersion] = []string{version}
@@ -142,13 +169,13 @@ func (d *HTTP) headers(version string, session *string) *httpHeaders {
 	if session != nil {
 		h[headerSession] = []string{*session}
 	}
-	return &httpHeaders{version: version, session: session, header: h}
+	return h
 }
 
 // eventsHeader returns the headers of a GET for an event stream that goes on
 // after lastID, if there is one.
 func (d *HTTP) eventsHeader(version string, session *string, lastID string) http.Header {
-	h := d.headers(version, session).header
+	h := d.headers(version, session)
 	delete(h, "Content-Type")
 	h["Accept"] = []string{"text/event-stream"}
 	if lastID != "" {

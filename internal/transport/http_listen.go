@@ -23,10 +23,7 @@ func (t *httpTransport) Listen(ctx context.Context, opened func(resumed bool)) e
 	if !t.legacy.Load() {
 		return &Error{Kind: KindProtocol, Delivery: NotSent, Err: errNoHandshake}
 	}
-	c := &httpCall{t: t, id: listenID, endless: true, session: t.session.Load()}
-	if h := t.headers.Load(); h != nil {
-		c.version = h.version
-	}
+	c := &httpCall{t: t, id: listenID, endless: true, session: t.session.Load(), version: t.headers.version()}
 	callCtx, err := t.begin(ctx, c)
 	if err != nil {
 		return err
@@ -43,12 +40,13 @@ func (t *httpTransport) Listen(ctx context.Context, opened func(resumed bool)) e
 func (t *httpTransport) listening() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.pending[listenID] != nil
+	return t.pending.get(listenID) != nil
 }
 
 // listen reads GET streams, one after the other.
 func (c *httpCall) listen(ctx context.Context, opened func(resumed bool)) error {
 	events := newSSEReader(&c.in, c.t.dialer.cfg.Limits.MessageBytes)
+	events.first = sseQuietBuffer
 	back := &comeback{policy: c.t.dialer.cfg.Reconnect, events: events}
 	for {
 		err := c.hear(ctx, back, opened)

@@ -100,7 +100,7 @@ func (tt listenCase) run(t *testing.T) {
 	var box inbox
 	server := &script{replies: append([]reply{{}}, tt.replies...), noSession: tt.noSession}
 	tr := server.dial(t, box.receive, Limits{MessageBytes: 4000, CallBytes: 4000})
-	tr.headers.Store(tr.dialer.headers("2025-06-18", tr.session.Load())) // as a notification does
+	tr.headers.get(tr.dialer, "2025-06-18", tr.session.Load()) // as a notification does
 	var opened []bool
 	ctx, cancel := context.WithTimeout(t.Context(), listenPatience)
 	defer cancel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -25,33 +26,24 @@ type httpTransport struct {
 	recv   Receiver
 	post   *http.Request // what every request is copied from
 	done   chan struct{}
-	// left is closed when the last call has left a closed transport.
-	left chan struct{}
 
-	headers atomic.Pointer[httpHeaders]
+	headers sharedHeaders
 	session atomic.Pointer[string] // nil before the handshake, and without session
 	legacy  atomic.Bool            // whether there was a handshake
 	tails   tails
 	sends   atomic.Int64 // the last id of a Send, counting down from 0
 
 	mu      sync.Mutex // guards what follows
-	pending map[int64]*httpCall
+	pending httpCalls
 	closed  bool
-	lost    *Error // why done is closed, nil if by Close
+	// left is closed when the last call has left a closed transport; nil before
+	// that is closed.
+	left chan struct{}
+	lost *Error // why done is closed, nil if by Close
 }
 
 func newHTTPTransport(d *HTTP, r Receiver) *httpTransport {
-	return &httpTransport{
-		dialer: d,
-		recv:   r,
-		post: &http.Request{
-			Method: http.MethodPost, URL: d.url, Host: d.url.Host,
-			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		},
-		done:    make(chan struct{}),
-		left:    make(chan struct{}),
-		pending: make(map[int64]*httpCall),
-	}
+	return &httpTransport{dialer: d, recv: r, post: d.post, done: make(chan struct{})}
 }
 
 // RoundTrip implements [Transport]. Its deadline is that of ctx alone: a
@@ -143,14 +135,14 @@ func (t *httpTransport) begin(ctx context.Context, c *httpCall) (context.Context
 	case t.closed:
 		c.cancel(errClosed)
 		return nil, &Error{Kind: KindClosed, Err: errClosed}
-	case c.id == listenID && t.pending[c.id] != nil:
+	case c.id == listenID && t.pending.get(c.id) != nil:
 		c.cancel(errListening)
 		return nil, &Error{Kind: KindProtocol, Delivery: NotSent, Err: errListening}
-	case t.pending[c.id] != nil:
+	case t.pending.get(c.id) != nil:
 		c.cancel(errClosed)
 		return nil, &Error{Kind: KindProtocol, Err: fmt.Errorf("request id %d is in use", c.id)}
 	}
-	t.pending[c.id] = c
+	t.pending.add(c)
 	return ctx, nil
 }
 
@@ -158,8 +150,8 @@ func (t *httpTransport) end(c *httpCall) {
 	c.cancel(nil)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.pending, c.id)
-	if t.closed && len(t.pending) == 0 {
+	t.pending.remove(c)
+	if t.closed && t.pending.len() == 0 {
 		close(t.left)
 	}
 }
@@ -168,7 +160,7 @@ func (t *httpTransport) end(c *httpCall) {
 // waits for it. It reports whether there is one.
 func (t *httpTransport) route(id int64, r *Response) bool {
 	t.mu.Lock()
-	c := t.pending[id]
+	c := t.pending.get(id)
 	t.mu.Unlock()
 	if c == nil || !c.routed.CompareAndSwap(nil, r) {
 		return false
@@ -187,7 +179,7 @@ func (t *httpTransport) lose(session *string, e *Error) {
 	}
 	t.lost = e
 	close(t.done)
-	if c := t.pending[listenID]; c != nil {
+	if c := t.pending.get(listenID); c != nil {
 		c.cancel(e)
 	}
 }
@@ -205,6 +197,7 @@ func (t *httpTransport) keepSession(h http.Header) error {
 	if !visibleASCII(id) {
 		return fmt.Errorf("session id is not visible ASCII: %.40q", id)
 	}
+	id = strings.Clone(id) // it may be part of the whole head
 	t.session.Store(&id)
 	return nil
 }
@@ -251,10 +244,11 @@ func (t *httpTransport) shut() (first, lost bool) {
 	if !lost {
 		close(t.done)
 	}
-	for _, c := range t.pending {
+	for c := range t.pending.all() {
 		c.cancel(errClosed)
 	}
-	if len(t.pending) == 0 {
+	t.left = make(chan struct{})
+	if t.pending.len() == 0 {
 		close(t.left)
 	}
 	return true, lost
@@ -267,11 +261,7 @@ func (t *httpTransport) deleteSession(ctx context.Context, session *string) {
 	defer cancel()
 	req := t.post.WithContext(ctx)
 	req.Method = http.MethodDelete
-	version := ""
-	if h := t.headers.Load(); h != nil {
-		version = h.version
-	}
-	req.Header = t.dialer.headers(version, session).header
+	req.Header = t.dialer.headers(t.headers.version(), session)
 	req.Header.Del("Content-Type")
 	resp, err := t.dialer.cfg.Client.RoundTrip(req)
 	if err != nil {

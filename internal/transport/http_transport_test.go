@@ -257,7 +257,7 @@ func TestHTTPConcurrentCalls(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	if n := len(tr.pending); n != 0 {
+	if n := tr.pending.len(); n != 0 {
 		t.Errorf("%d calls left", n)
 	}
 }

@@ -15,10 +15,12 @@ type sseEvent struct {
 	Data []byte
 }
 
-// The sizes of an sseReader's buffer: what it starts with, and from where on
-// an event takes the buffer along rather than being copied out of it.
+// The sizes of an sseReader's buffer: what it starts with, for a call and for a
+// stream on which most of the time nothing comes, and from where on an event takes
+// the buffer along rather than being copied out of it.
 const (
 	sseFirstBuffer = 1 << 10
+	sseQuietBuffer = 256
 	sseLargeEvent  = 16 << 10
 )
 
@@ -30,6 +32,8 @@ const (
 type sseReader struct {
 	r   io.Reader
 	max int
+	// first is how large the buffer is at first.
+	first int
 
 	buf     []byte // what was read and may still be needed
 	pos     int    // where the current line starts
@@ -52,7 +56,7 @@ type sseReader struct {
 
 // newSSEReader returns a reader of events, each of which may take up max bytes.
 func newSSEReader(r io.Reader, limit int64) *sseReader {
-	return &sseReader{r: r, max: int(limit)}
+	return &sseReader{r: r, max: int(limit), first: sseFirstBuffer}
 }
 
 // LastID returns the id to resume the stream after, empty if there is none.
@@ -145,7 +149,7 @@ func (s *sseReader) fill() error {
 		s.drop(keep)
 	}
 	if len(s.buf) == cap(s.buf) {
-		grown := make([]byte, len(s.buf), min(max(2*cap(s.buf), sseFirstBuffer), s.max+1))
+		grown := make([]byte, len(s.buf), min(max(2*cap(s.buf), s.first), s.max+1))
 		copy(grown, s.buf)
 		s.buf = grown
 	}

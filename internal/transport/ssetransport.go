@@ -44,9 +44,9 @@ const DefaultEndpointTimeout = 10 * time.Second
 // 2024-11-05, basic/transports#http-with-sse).
 type SSE struct {
 	cfg SSEConfig
-	// http makes the POSTs, and judges what is replied to them and to the GET.
+	// http is what the POSTs are made like, and judges what is replied to them and
+	// to the GET.
 	http *HTTP
-	get  http.Header
 }
 
 var _ Dialer = (*SSE)(nil)
@@ -68,14 +68,24 @@ func newSSE(cfg SSEConfig, h *HTTP) *SSE {
 	cfg.Limits, cfg.Logger = h.cfg.Limits, h.cfg.Logger
 	orDefault(&cfg.EndpointTimeout, DefaultEndpointTimeout)
 	orDefault(&cfg.NoisePerMinute, DefaultNoisePerMinute)
-	// Of the reply to a POST only the status counts: "MCP" is not its type.
-	posts := *h
-	posts.header = maps.Clone(h.header)
+	return &SSE{cfg: cfg, http: h}
+}
+
+// posts returns what makes the POSTs of a session. Of the replies to them only the
+// status counts: "MCP" is not their type.
+func (d *SSE) posts() *HTTP {
+	posts := *d.http
+	posts.header = maps.Clone(posts.header)
 	posts.header.Del("Accept")
-	get := maps.Clone(posts.header)
-	get.Del("Content-Type")
-	get.Set("Accept", "text/event-stream")
-	return &SSE{cfg: cfg, http: &posts, get: get}
+	return &posts
+}
+
+// get returns the headers of the GET.
+func (d *SSE) get() http.Header {
+	h := maps.Clone(d.http.header)
+	h.Del("Content-Type")
+	h.Set("Accept", "text/event-stream")
+	return h
 }
 
 // Peer describes the server by its URL.

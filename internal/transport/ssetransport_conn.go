@@ -37,7 +37,7 @@ func newSSEConn(d *SSE, r Receiver) *sseConn {
 	c := &sseConn{
 		stream: newStream(r, d.cfg.Limits.Depth, d.cfg.Logger, newNoise(d.cfg.Logger, d.cfg.NoisePerMinute)),
 		dialer: d,
-		posts:  newHTTPTransport(d.http, nil),
+		posts:  newHTTPTransport(d.posts(), nil),
 	}
 	c.life, c.hangUp = context.WithCancel(context.Background())
 	return c

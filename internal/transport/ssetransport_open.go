@@ -14,7 +14,7 @@ import (
 // Nothing of MCP has been sent whatever it returns.
 func (c *sseConn) open() error {
 	req := c.posts.post.WithContext(c.life)
-	req.Method, req.Header = http.MethodGet, c.dialer.get
+	req.Method, req.Header = http.MethodGet, c.dialer.get()
 	resp, err := c.dialer.cfg.Client.RoundTrip(req) //nolint:bodyclose // it becomes c.body
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -40,6 +40,7 @@ func (c *sseConn) open() error {
 	if err != nil {
 		return err
 	}
+	c.posts.post = c.posts.post.WithContext(c.life) // a copy
 	c.posts.post.URL = endpoint
 	return nil
 }

@@ -67,7 +67,7 @@ func TestTraced(t *testing.T) {
 			if !slices.Equal(names, tt.spans) {
 				t.Errorf("spans %q, want %q", names, tt.spans)
 			}
-			if shared := tr.headers.Load().header; shared.Get("Traceparent") != "" {
+			if shared := tr.headers.get(tr.dialer, tr.headers.version(), tr.session.Load()); shared.Get("Traceparent") != "" {
 				t.Error("the trace went into headers that all requests share")
 			}
 		})
