@@ -56,28 +56,49 @@ func (w watchers) untell(over withdrawal) { w.session.Publish(over, 0) }
 // soon as the handshake is over, which is before its owner knows the session's
 // name; such questions wait for that.
 type ownerAsk struct {
-	ready chan struct{}
-	once  sync.Once
-	ask   mcp.Ask
+	mu sync.Mutex // guards what follows
+	// ask is nil until it is settled.
+	ask mcp.Ask
+	// settled is closed then; nil while no question waits for it.
+	settled chan struct{}
 }
-
-func newOwnerAsk() *ownerAsk { return &ownerAsk{ready: make(chan struct{})} }
 
 // settle says who is asked. Only the first call counts.
 func (o *ownerAsk) settle(ask mcp.Ask) {
-	o.once.Do(func() {
-		o.ask = ask
-		close(o.ready)
-	})
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ask != nil {
+		return
+	}
+	o.ask = ask
+	if o.settled != nil {
+		close(o.settled)
+		o.settled = nil
+	}
 }
 
 func (o *ownerAsk) answer(ctx context.Context, q mcp.Question) (mcp.Answer, error) {
-	select {
-	case <-o.ready:
-		return o.ask(ctx, q)
-	case <-ctx.Done():
-		return mcp.Answer{}, context.Cause(ctx)
+	for {
+		ask, settled := o.now()
+		if ask != nil {
+			return ask(ctx, q)
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return mcp.Answer{}, context.Cause(ctx)
+		}
 	}
+}
+
+// now returns who is asked, or what to wait for.
+func (o *ownerAsk) now() (ask mcp.Ask, settled <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ask == nil && o.settled == nil {
+		o.settled = make(chan struct{})
+	}
+	return o.ask, o.settled
 }
 
 // askFollower asks the caller of a CallToolStream on its stream.

@@ -60,7 +60,7 @@ func (s *Service) watchGroup(g *group.Group, req *mcpbridgev1.WatchEventsRequest
 	members, stop := g.Watch(w.tell)
 	defer stop()
 	w.begin(members)
-	reader := &watchReader{stream: stream, format: req.GetJsonFormat(), told: make(map[string]struct{})}
+	reader := &watchReader{stream: stream, format: req.GetJsonFormat()}
 	return (&call{target: req.GetTarget()}).failed(w.run(reader))
 }
 

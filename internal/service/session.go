@@ -28,7 +28,7 @@ func (s *Service) Connect(ctx context.Context, req *mcpbridgev1.ConnectRequest) 
 		return nil, err
 	}
 	defer cancel()
-	owner := newOwnerAsk()
+	owner := new(ownerAsk)
 	params.Ask = owner.answer
 	session, err := s.pool.Open(ctx, params)
 	if err != nil {

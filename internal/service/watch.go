@@ -45,7 +45,7 @@ func (s *Service) WatchEvents(req *mcpbridgev1.WatchEventsRequest, stream watchS
 		return (&call{target: req.GetTarget()}).failed(err)
 	}
 	defer w.Close()
-	reader := watchReader{stream: stream, watcher: w, target: t.name, format: req.GetJsonFormat(), told: make(map[string]struct{})}
+	reader := watchReader{stream: stream, watcher: w, target: t.name, format: req.GetJsonFormat()}
 	return (&call{target: req.GetTarget()}).failed(reader.run(s.questions.pending(t.principal, t.name)))
 }
 
@@ -165,6 +165,9 @@ func (r *watchReader) setOwn(out *watchEvent, own any) error {
 	case *question:
 		if _, again := r.told[own.id]; again {
 			return nil
+		}
+		if r.told == nil {
+			r.told = make(map[string]struct{})
 		}
 		r.told[own.id] = struct{}{}
 		request, err := own.message(r.format)
