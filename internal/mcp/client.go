@@ -16,14 +16,21 @@ import (
 // A Client opens sessions with one server. It remembers what it has learnt of
 // the server's era. Its methods may be called concurrently.
 type Client struct {
-	dialer  transport.Dialer
-	opts    Options
-	profile Profile
-	inst    *instruments
+	*base
+
+	dialer transport.Dialer
 	// other is the client of the dialer's other way to the server, nil if it has
 	// none.
 	other *Client
+}
+
+// A base is what a client and its sessions have in common. It is not changed.
+type base struct {
 	*knowledge
+
+	opts    *Options
+	profile *Profile
+	inst    *instruments
 }
 
 // knowledge is what the clients of one server have learnt of it. Times are in
@@ -34,8 +41,10 @@ type knowledge struct {
 	legacyUntil atomic.Int64
 	// otherUntil is until when the server is at once reached the other way.
 	otherUntil atomic.Int64
-	// results are those that the server said are the same for everybody.
-	results cache
+	// public are the results that the server said are the same for everybody.
+	public cache
+	// lastAgreed is the agreement that a session came to last.
+	lastAgreed atomic.Pointer[agreement]
 }
 
 // legacyMemory bounds how long a server is believed to be legacy: one that was
@@ -45,7 +54,8 @@ const legacyMemory = time.Hour
 // NewClient returns a client of the server that d reaches.
 func NewClient(d transport.Dialer, o Options) *Client {
 	o = o.WithDefaults()
-	return (&Client{dialer: d, opts: o, inst: newInstruments(o), knowledge: new(knowledge)}).withFallback()
+	b := &base{opts: &o, profile: new(Profile), inst: newInstruments(o), knowledge: new(knowledge)}
+	return (&Client{base: b, dialer: d}).withFallback()
 }
 
 // WithDialer returns a client of the same server that reaches it by d, as one who
@@ -68,11 +78,18 @@ func (c *Client) WithDialer(d transport.Dialer) *Client {
 // nothing of it.
 func (c *Client) Apart(d transport.Dialer) *Client {
 	apart := c.WithDialer(d)
-	apart.knowledge = c.ofEra()
+	apart.base = apart.apart()
 	if apart.other != nil {
-		apart.other.knowledge = c.other.ofEra()
+		apart.other.base = apart.other.apart()
 	}
 	return apart
+}
+
+// apart returns a copy with a knowledge of its own.
+func (b *base) apart() *base {
+	apart := *b
+	apart.knowledge = b.ofEra()
+	return &apart
 }
 
 // ofEra returns a copy of what is known of the server's era and of the way to it.
@@ -117,7 +134,7 @@ func (c *Client) connectHere(ctx context.Context) (*Session, error) {
 	}
 	// Only what was found out just now is remembered: a server that is never
 	// asked again would be taken for a legacy one for ever.
-	if err == nil && !remembered && s.info.Era == EraLegacy {
+	if err == nil && !remembered && s.Info().Era == EraLegacy {
 		c.rememberLegacy()
 	}
 	return s, err
@@ -158,14 +175,14 @@ func (c *Client) connect(ctx context.Context, knownLegacy bool) (*Session, error
 
 // dial opens a transport, and a session around it that has no era yet.
 func (c *Client) dial(ctx context.Context) (*Session, error) {
-	s := &Session{opts: &c.opts, profile: &c.profile, inst: c.inst, peer: c.dialer.Peer(), dialled: make(chan struct{}), public: &c.results}
-	s.current.Store(noEra())
+	s := &Session{base: c.base, peer: c.dialer.Peer()}
+	s.dialling.Lock()
+	defer s.dialling.Unlock()
 	s.nextID.Store(beforeFirstID(s.peer))
 	tr, err := c.dialer.Dial(ctx, s.receive)
 	if err == nil {
 		s.tr = tr
 	}
-	close(s.dialled)
 	return s, err
 }
 

@@ -54,12 +54,6 @@ func (e legacy) accept(method string, result []byte) error {
 	return nil
 }
 
-// noEra is what outgoing messages follow before the handshake is over: nothing.
-func noEra() *era {
-	var e era = legacy{}
-	return &e
-}
-
 // modern is the stateless era: each request says who is asking and what that
 // client can do (spec 2026-07-28, basic/index).
 type modern struct {

@@ -20,9 +20,9 @@ const fallbackMemory = legacyMemory
 // withFallback gives c a client of its dialer's other way, if there is one.
 func (c *Client) withFallback() *Client {
 	if d, ok := c.dialer.(fallbacker); ok {
-		other := *c
-		other.dialer, other.knowledge = d.Fallback(), new(knowledge)
-		c.other = &other
+		b := *c.base
+		b.knowledge = new(knowledge)
+		c.other = &Client{base: &b, dialer: d.Fallback()}
 	}
 	return c
 }

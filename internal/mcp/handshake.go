@@ -19,12 +19,6 @@ func (s *Session) modern(version string) modern {
 	return newModern(version, s.opts.ClientInfo, s.profile.Capabilities, s.stream())
 }
 
-// settle ends the handshake.
-func (s *Session) settle(e era, info Info) {
-	s.info = info
-	s.current.Store(&e)
-}
-
 // probe asks the server for its era. A server that names a revision is asked
 // again at that one, once, even if it is the one just sent.
 func (s *Session) probe(ctx context.Context) verdict {

@@ -15,7 +15,7 @@ func (s *Session) SetLevel(ctx context.Context, level string) error {
 		s.level.Store(&level)
 		return nil
 	}
-	if !s.info.Declares("logging") {
+	if !s.Info().Declares("logging") {
 		return &UnsupportedError{What: methodSetLevel}
 	}
 	params := append(rawjson.AppendString([]byte(`{"level":`), level), '}')

@@ -159,7 +159,7 @@ func (s *Session) walk(ctx context.Context, l List, meta []byte, limits ListLimi
 // none: many leave their zero value in. It is followed once, and the list ends
 // there if that is refused or leads back.
 func (s *Session) leaked(cursor *string, err error) bool {
-	if s.info.Era != EraLegacy || cursor == nil || *cursor != "" {
+	if s.Info().Era != EraLegacy || cursor == nil || *cursor != "" {
 		return false
 	}
 	return err == nil || invalidParams(err)

@@ -22,7 +22,7 @@ type legacyListening struct {
 }
 
 func (l *legacyListening) set(ctx context.Context, want Filter) (Filter, error) {
-	if len(want.URIs) > 0 && !l.session.info.Declares("resources", "subscribe") {
+	if len(want.URIs) > 0 && !l.session.Info().Declares("resources", "subscribe") {
 		return Filter{}, &UnsupportedError{What: methodSubscribe}
 	}
 	if l.way == nil {
@@ -40,7 +40,7 @@ func (l *legacyListening) granted(want Filter) Filter {
 	if l.way.missing() {
 		return Filter{}
 	}
-	info := &l.session.info
+	info := l.session.Info()
 	granted := Filter{
 		Tools:     want.Tools && info.Declares("tools", "listChanged"),
 		Prompts:   want.Prompts && info.Declares("prompts", "listChanged"),

@@ -46,7 +46,7 @@ func (s *Session) outputError(t *tool, result []byte) string {
 	switch {
 	case failed || task != nil:
 		return ""
-	case content == nil, content[0] == 'n' && s.info.Era == EraLegacy: // which knows objects alone
+	case content == nil, content[0] == 'n' && s.Info().Era == EraLegacy: // which knows objects alone
 		return fmt.Sprintf("tool %s has an output schema but did not return structured content", name)
 	}
 	schema, err := t.output.compile()

@@ -30,18 +30,33 @@ type Profile struct {
 
 // With returns a client of the same server, which shares what is known of it,
 // for sessions of that profile.
-func (c *Client) With(p Profile) *Client {
+func (c *Client) With(p Profile) *Client { return c.with(&p) }
+
+func (c *Client) with(p *Profile) *Client {
 	with := *c
-	if p.ClientInfo != (Implementation{}) {
-		with.opts.ClientInfo = p.ClientInfo
-	}
-	if p.Protocol != "" {
-		with.opts.Protocol = p.Protocol
-	}
-	with.opts.Shared = with.opts.Shared && !p.Alone
-	with.profile = p
+	with.base = &base{knowledge: c.knowledge, opts: p.amend(c.opts), profile: p, inst: c.inst}
 	if c.other != nil {
-		with.other = c.other.With(p)
+		with.other = c.other.with(p)
 	}
 	return &with
+}
+
+// Profile returns the profile of the client's sessions. It must not be changed.
+func (c *Client) Profile() *Profile { return c.profile }
+
+// amend returns the options with what the profile says in their place: the same
+// ones, if it says nothing.
+func (p *Profile) amend(o *Options) *Options {
+	if p.ClientInfo == (Implementation{}) && p.Protocol == "" && !(o.Shared && p.Alone) {
+		return o
+	}
+	amended := *o
+	if p.ClientInfo != (Implementation{}) {
+		amended.ClientInfo = p.ClientInfo
+	}
+	if p.Protocol != "" {
+		amended.Protocol = p.Protocol
+	}
+	amended.Shared = o.Shared && !p.Alone
+	return &amended
 }

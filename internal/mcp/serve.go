@@ -172,13 +172,13 @@ func (s *Session) send(method string, id jsonrpc.ID, a Answer) {
 	} else {
 		body = jsonrpc.AppendResult(nil, id, a.Result)
 	}
-	<-s.dialled
-	if s.tr == nil {
+	tr := s.dialled()
+	if tr == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.InitializeTimeout)
 	defer cancel()
-	err := s.tr.Send(ctx, &transport.Message{Body: body, Envelope: s.era().envelope("")})
+	err := tr.Send(ctx, &transport.Message{Body: body, Envelope: s.era().envelope("")})
 	if err != nil {
 		s.opts.Logger.Debug("answer to the server not delivered", "method", cut(method, 100), "error", err)
 	}

@@ -2,7 +2,6 @@ package mcp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,18 +15,15 @@ import (
 // A Session is one open MCP session. Its methods may be called concurrently.
 // Whoever connected it closes it.
 type Session struct {
-	opts    *Options
-	profile *Profile
-	tr      transport.Transport
-	peer    transport.Peer
-	inst    *instruments
+	*base
 
-	// dialled is closed once tr is set, or will never be.
-	dialled chan struct{}
-	// current is the era that outgoing messages follow. It changes once, at the
-	// end of the handshake; info is written just before that.
-	current atomic.Pointer[era]
-	info    Info
+	peer transport.Peer
+	// dialling is held until tr is set, or will never be. Whoever runs before that
+	// gets tr by dialled.
+	dialling sync.Mutex
+	tr       transport.Transport
+	// agreed is nil until the end of the handshake.
+	agreed atomic.Pointer[agreement]
 
 	nextID        atomic.Int64
 	calls         calls
@@ -35,11 +31,10 @@ type Session struct {
 	tasks         tasks
 	// level is the log level that a modern server is asked for, nil for none.
 	level atomic.Pointer[string]
-	// book is what is known of the tools, private and public what is known
-	// of results: for this session, and for all sessions with the server.
+	// book is what is known of the tools, private what is known of results for this
+	// session alone.
 	book    book
 	private cache
-	public  *cache
 	// background counts the goroutines that Close waits for, replies those of
 	// them that answer the server at once, questions those that have to ask.
 	background sync.WaitGroup
@@ -50,22 +45,12 @@ type Session struct {
 	closing  bool
 }
 
-func (s *Session) era() era { return *s.current.Load() }
-
-// Info is what a server said of itself in the handshake.
-type Info struct {
-	Era             Era
-	ProtocolVersion string
-	// ServerInfo and Capabilities are JSON objects as the server sent them; nil
-	// if it sent none.
-	ServerInfo   json.RawMessage
-	Capabilities json.RawMessage
-	// Result is the whole result of initialize or server/discover.
-	Result json.RawMessage
+// dialled waits until there is a transport, or will never be one, and returns it.
+func (s *Session) dialled() transport.Transport {
+	s.dialling.Lock()
+	defer s.dialling.Unlock()
+	return s.tr
 }
-
-// Info returns what the server said of itself.
-func (s *Session) Info() Info { return s.info }
 
 // Peer describes the far end.
 func (s *Session) Peer() transport.Peer { return s.peer }

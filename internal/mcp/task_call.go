@@ -48,9 +48,9 @@ func (s *Session) callTask(ctx context.Context, c *Call) (*Result, error) {
 // server's capability, below tasks.
 func (s *Session) declaresTasks(path ...string) bool {
 	if s.era().kind() == EraModern {
-		return s.info.Declares("extensions", extensionTasks)
+		return s.Info().Declares("extensions", extensionTasks)
 	}
-	return s.info.Declares(append([]string{"tasks"}, path...)...)
+	return s.Info().Declares(append([]string{"tasks"}, path...)...)
 }
 
 // taskSupport returns the execution.taskSupport of a tool. If no list of tools

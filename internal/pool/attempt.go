@@ -104,7 +104,7 @@ func (u *Upstream) open(ctx context.Context, l *Live) error {
 	}
 	client := u.client
 	if u.max > 1 {
-		profile := u.profile
+		profile := *client.Profile()
 		profile.Notify = l.hears(profile.Notify)
 		client = client.With(profile)
 	}

@@ -90,7 +90,7 @@ func (p *Pool) giveBack(u *Upstream) {
 	defer p.unlock()
 	kind := u.kind()
 	if p.closed || len(p.free[kind]) >= maxFree || u.server.Era() != mcp.EraLegacy {
-		delete(p.upstreams, u.key)
+		p.forgetLocked(u)
 		u.shut(errIdle)
 		return
 	}

@@ -107,7 +107,7 @@ func (m *metrics) observe(_ context.Context, o metric.Observer) error {
 		counts[s] = new([states]int64)
 	}
 	p.lock()
-	for _, u := range p.upstreams {
+	for u := range p.upstreams {
 		if n, ok := counts[u.server]; ok {
 			st := u.Status()
 			n[st.State] += int64(max(st.Sessions, 1))

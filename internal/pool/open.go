@@ -171,7 +171,7 @@ func (p *Pool) removeLocked(s *Session) {
 		delete(p.owned, s.Principal)
 	}
 	if s.own != nil {
-		delete(p.upstreams, s.own.key)
+		p.forgetLocked(s.own)
 		s.own.shut(&NotFoundError{Kind: "session", Name: s.ID})
 	}
 	s.quit(&NotFoundError{Kind: "session", Name: s.ID})

@@ -99,8 +99,10 @@ type Pool struct {
 
 	// mu guards what follows. It is held before an Upstream's.
 	mu        sync.Mutex
-	upstreams map[Key]*Upstream
-	sessions  map[string]*Session
+	upstreams map[*Upstream]struct{}
+	// shared are those of them that calls on a server's name share.
+	shared   map[Key]*Upstream
+	sessions map[string]*Session
 	// owned counts the sessions of each principal.
 	owned   map[string]int
 	expired tombstones
@@ -119,7 +121,8 @@ func New(servers []*Server, o Options) *Pool {
 	p := &Pool{
 		opts:      o.withDefaults(),
 		servers:   make(map[string]*Server, len(servers)),
-		upstreams: make(map[Key]*Upstream),
+		upstreams: make(map[*Upstream]struct{}),
+		shared:    make(map[Key]*Upstream),
 		sessions:  make(map[string]*Session),
 		owned:     make(map[string]int),
 		free:      make(map[Key][]*Upstream),
@@ -173,9 +176,9 @@ func (p *Pool) sweep(now time.Time) {
 	p.lock()
 	defer p.unlock()
 	p.expireLocked(now)
-	for key, u := range p.upstreams {
+	for u := range p.upstreams {
 		if u.retire(now) {
-			p.forgetLocked(key, u)
+			p.forgetLocked(u)
 			continue
 		}
 		u.tend(now)
@@ -183,9 +186,12 @@ func (p *Pool) sweep(now time.Time) {
 }
 
 // forgetLocked forgets an upstream that is over.
-func (p *Pool) forgetLocked(key Key, u *Upstream) {
-	delete(p.upstreams, key)
-	if key.Slot != 0 {
+func (p *Pool) forgetLocked(u *Upstream) {
+	delete(p.upstreams, u)
+	switch {
+	case u.key.Pooled():
+		delete(p.shared, u.key)
+	case u.key.Slot != 0:
 		p.unfreeLocked(u)
 	}
 }
@@ -195,7 +201,7 @@ func (p *Pool) Drain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.draining = true
-	for _, u := range p.upstreams {
+	for u := range p.upstreams {
 		u.hub.end(ErrClosed)
 	}
 }
@@ -212,8 +218,9 @@ func (p *Pool) Close(ctx context.Context) error {
 	p.metrics.close() // which waits for a reading, and that for mu
 	p.mu.Lock()
 	p.closed = true
-	upstreams := slices.Collect(maps.Values(p.upstreams))
+	upstreams := slices.Collect(maps.Keys(p.upstreams))
 	clear(p.upstreams)
+	clear(p.shared)
 	clear(p.sessions)
 	clear(p.free)
 	p.mu.Unlock()

@@ -62,19 +62,19 @@ func (s *Server) Era() mcp.Era { return infoOf(&s.spoken).Era }
 func (s *Server) ProtocolVersion() string { return infoOf(&s.spoken).ProtocolVersion }
 
 // infoOf returns what is known, the zero Info if nothing is yet.
-func infoOf(p *atomic.Pointer[mcp.Info]) mcp.Info {
+func infoOf(p *atomic.Pointer[mcp.Info]) *mcp.Info {
 	if i := p.Load(); i != nil {
-		return *i
+		return i
 	}
-	return mcp.Info{}
+	return new(mcp.Info)
 }
 
 // tell notes what the server has told a session. What it tells somebody of whom
 // it knows who that is may be for nobody else.
-func (s *Server) tell(i mcp.Info, personal bool) {
+func (s *Server) tell(i *mcp.Info, personal bool) {
 	s.spoken.Store(&mcp.Info{Era: i.Era, ProtocolVersion: i.ProtocolVersion})
 	if !personal {
-		s.said.Store(&i)
+		s.said.Store(i)
 	}
 }
 

@@ -29,7 +29,7 @@ type Session struct {
 	server *Server
 	// own is the session's upstream; nil for a lease.
 	own  *Upstream
-	info mcp.Info
+	info *mcp.Info
 	// access is what its upstreams are opened with.
 	access       Access
 	capabilities mcp.Capabilities
@@ -91,7 +91,7 @@ func (s *Session) expired(now time.Time) bool {
 func (s *Session) Server() *Server { return s.server }
 
 // Info returns what the server said of itself when the session was opened.
-func (s *Session) Info() mcp.Info { return s.info }
+func (s *Session) Info() *mcp.Info { return s.info }
 
 // Status returns the state of the upstream behind the session.
 func (s *Session) Status() Status {

@@ -66,7 +66,7 @@ func (p *Pool) upstream(s *Server, a Access) (*Upstream, error) {
 	if p.closed {
 		return nil, ErrClosed
 	}
-	if u, ok := p.upstreams[key]; ok {
+	if u, ok := p.shared[key]; ok {
 		u.touch()
 		return u, nil
 	}
@@ -82,11 +82,14 @@ func (p *Pool) addLocked(s *Server, key Key, client *mcp.Client, profile mcp.Pro
 	}
 	u.hub.mixed = s.Shared && key.Pooled()
 	profile.Alone, profile.Notify = !u.hub.mixed, u.hub.notify
-	u.client, u.profile = client.With(profile), profile
+	u.client = client.With(profile)
 	if p.draining {
 		u.hub.end(ErrClosed)
 	}
-	p.upstreams[key] = u
+	p.upstreams[u] = struct{}{}
+	if key.Pooled() {
+		p.shared[key] = u
+	}
 	return u
 }
 
@@ -94,12 +97,13 @@ func (p *Pool) addLocked(s *Server, key Key, client *mcp.Client, profile mcp.Pro
 // the server's name share, what the server last said of itself to the principal
 // or to nobody in particular, and how many sessions with it the principal has
 // open.
-func (p *Pool) ServerStatus(s *Server, principal string) (st Status, said mcp.Info, open int) {
+func (p *Pool) ServerStatus(s *Server, principal string) (st Status, said *mcp.Info, open int) {
 	said = infoOf(&s.said)
 	latest := int64(0)
 	p.lock()
 	defer p.unlock()
-	for key, u := range p.upstreams {
+	for u := range p.upstreams {
+		key := u.key
 		if key.Server != s.Name || key.Principal != principal && key.Principal != "" {
 			continue
 		}
@@ -119,7 +123,7 @@ func (p *Pool) ServerStatus(s *Server, principal string) (st Status, said mcp.In
 func (p *Pool) status(key Key) Status {
 	p.lock()
 	defer p.unlock()
-	if u, ok := p.upstreams[key]; ok {
+	if u, ok := p.shared[key]; ok {
 		return u.Status()
 	}
 	return Status{}

@@ -16,8 +16,6 @@ type Upstream struct {
 	server *Server
 	key    Key
 	client *mcp.Client
-	// profile is what the client's sessions are opened with.
-	profile mcp.Profile
 	// max is how many sessions there may be at a time.
 	max int
 	// brought: its credentials are what the caller brought for a session.
@@ -48,8 +46,8 @@ type Upstream struct {
 	lastUsed time.Time
 	// generation is that of the last session.
 	generation int64
-	// said is what the server told it last.
-	said mcp.Info
+	// said is what the server told it last, nil if it has told nothing yet.
+	said *mcp.Info
 	// places are those of the tasks that were begun.
 	places taskPlaces
 	// keeper is nil while the hub wants nothing.
@@ -74,8 +72,9 @@ func (u *Upstream) personal() bool {
 	return u.brought || u.key.Principal != "" && (s.Personal || s.ClientFor != nil)
 }
 
-// told returns what the server told it last, and in which session.
-func (u *Upstream) told() (said mcp.Info, generation int64) {
+// told returns what the server told it last, and in which session: nil in 0, if
+// there was none.
+func (u *Upstream) told() (said *mcp.Info, generation int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.said, u.generation

@@ -235,7 +235,7 @@ func sessionMessage(p *pool.Session, format convert.Format) (*mcpbridgev1.Sessio
 }
 
 // describe fills in what a server said of itself.
-func describe(out proto.Message, info mcp.Info, format convert.Format) error {
+func describe(out proto.Message, info *mcp.Info, format convert.Format) error {
 	if len(info.Result) == 0 {
 		return nil
 	}
