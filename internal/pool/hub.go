@@ -20,14 +20,15 @@ type hub struct {
 	// mu guards what follows. It is held after an Upstream's, and before a
 	// queue's.
 	mu        sync.Mutex
-	interests map[*interest]struct{}
+	interests []*interest
 	// tasks are those that a modern server is to report on, in the order in which
 	// they were begun.
 	tasks []string
 	// version counts the changes of what is wanted.
 	version int64
-	// outcome is what has become of it last; settled is closed with the next.
-	outcome outcome
+	// outcome is what has become of it last, nil: nothing yet; settled is closed
+	// with the next.
+	outcome *outcome
 	settled chan struct{}
 	// over is why the hub has ended.
 	over error
@@ -47,7 +48,7 @@ func (h *hub) wanted(legacy bool) want {
 	defer h.mu.Unlock()
 	w := want{version: h.version}
 	uris := make(map[string]struct{})
-	for in := range h.interests {
+	for _, in := range h.interests {
 		// On a legacy server the way for questions is that for notifications.
 		if len(in.watchers) > 0 || in.standing && legacy {
 			w.filter.Tools, w.filter.Prompts, w.filter.Resources = true, true, true
@@ -66,7 +67,7 @@ func (h *hub) wanted(legacy bool) want {
 func (h *hub) active() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for in := range h.interests {
+	for _, in := range h.interests {
 		if in.active() {
 			return true
 		}
@@ -83,7 +84,7 @@ func (h *hub) needs(done int64, ready bool) bool {
 	if h.version == done {
 		return false
 	}
-	for in := range h.interests {
+	for _, in := range h.interests {
 		if len(in.watchers) > 0 || len(in.uris) > 0 || ready && (in.standing || in.level != "") {
 			return true
 		}
@@ -108,11 +109,9 @@ func (h *hub) update(in *interest, change func() bool) (version int64, changed b
 	}
 	switch {
 	case !in.active() && !in.standing:
-		delete(h.interests, in)
-	case h.interests == nil:
-		h.interests = map[*interest]struct{}{in: {}}
-	default:
-		h.interests[in] = struct{}{}
+		h.interests = without(h.interests, in)
+	case !slices.Contains(h.interests, in):
+		h.interests = append(h.interests, in)
 	}
 	h.version++
 	return h.version, true, nil
@@ -128,7 +127,7 @@ func (h *hub) notify(msg jsonrpc.Message) bool {
 		h.unfollowLocked(msg.Params)
 	}
 	var e *Event
-	for in := range h.interests {
+	for _, in := range h.interests {
 		if h.mixed && n.private() || !in.wants(n) {
 			continue
 		}
@@ -145,7 +144,7 @@ func (h *hub) notify(msg jsonrpc.Message) bool {
 func (h *hub) emit(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for in := range h.interests {
+	for _, in := range h.interests {
 		in.add(e)
 	}
 }
@@ -172,7 +171,7 @@ func (h *hub) assume(heard mcp.Filter) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for in := range h.interests {
+	for _, in := range h.interests {
 		for _, e := range lists {
 			in.add(e)
 		}
@@ -187,7 +186,7 @@ func (h *hub) assume(heard mcp.Filter) {
 // gap tells the watchers that events may have been missed.
 func (h *hub) gap() {
 	h.mu.Lock()
-	heard := h.outcome.granted
+	heard := h.lastLocked().granted
 	h.mu.Unlock()
 	h.assume(heard)
 }
@@ -200,7 +199,7 @@ func (h *hub) end(err error) {
 		return
 	}
 	h.over = err
-	for in := range h.interests {
+	for _, in := range h.interests {
 		in.end(err)
 	}
 	h.interests = nil

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -9,7 +10,7 @@ import (
 // stream on the server's name, or a session. The hub that it is part of guards
 // it.
 type interest struct {
-	watchers map[*Watcher]struct{}
+	watchers []*Watcher
 	// uris are the resources to be told of.
 	uris map[string]struct{}
 	// level is the least severe log level that is wanted; empty: what comes.
@@ -57,7 +58,7 @@ func (in *interest) covers(uri string) bool {
 }
 
 func (in *interest) add(e Event) {
-	for w := range in.watchers {
+	for _, w := range in.watchers {
 		w.events.Add(e, e.size())
 	}
 }
@@ -66,7 +67,7 @@ func (in *interest) add(e Event) {
 // hold, and returns how many there are.
 func (in *interest) publish(v any, size int) (watchers int) {
 	e := Event{Time: time.Now(), Own: v}
-	for w := range in.watchers {
+	for _, w := range in.watchers {
 		if w.events.Keep(e, eventOverhead+size) {
 			watchers++
 		}
@@ -92,9 +93,17 @@ func (in *interest) dropURI(uri string) bool {
 // end makes it want nothing, now and for ever, and tells the watchers why.
 func (in *interest) end(err error) {
 	in.over = err
-	for w := range in.watchers {
+	for _, w := range in.watchers {
 		w.events.Close(err)
 	}
-	clear(in.watchers)
-	in.uris, in.level, in.standing = nil, "", false
+	in.watchers, in.uris, in.level, in.standing = nil, nil, "", false
+}
+
+// without returns list without item, and nil for an empty list.
+func without[T comparable](list []T, item T) []T {
+	list = slices.DeleteFunc(list, func(other T) bool { return other == item })
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"time"
 
 	"github.com/mcpbridge/mcpbridge/internal/mcp"
 )
@@ -24,7 +25,7 @@ type outcome struct {
 func (h *hub) settle(o outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.outcome = o
+	h.outcome = &o
 	h.wakeLocked()
 }
 
@@ -32,10 +33,18 @@ func (h *hub) settle(o outcome) {
 func (h *hub) abandon(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.outcome.version < h.version {
-		h.outcome = outcome{version: h.version, err: err, levelErr: err}
+	if h.lastLocked().version < h.version {
+		h.outcome = &outcome{version: h.version, err: err, levelErr: err}
 		h.wakeLocked()
 	}
+}
+
+// lastLocked returns what has become of what was wanted last.
+func (h *hub) lastLocked() outcome {
+	if h.outcome == nil {
+		return outcome{}
+	}
+	return *h.outcome
 }
 
 func (h *hub) wakeLocked() {
@@ -48,9 +57,15 @@ func (h *hub) wakeLocked() {
 // wait returns what has become of that version of what is wanted, or of a later
 // one. It fails only if ctx or the hub ends first.
 func (h *hub) wait(ctx context.Context, version int64) (outcome, error) {
+	return h.waitUntil(ctx, version, nil)
+}
+
+// waitUntil is wait, but when due says that the time is over, what there is will
+// do.
+func (h *hub) waitUntil(ctx context.Context, version int64, due <-chan time.Time) (outcome, error) {
 	for {
 		h.mu.Lock()
-		o, over := h.outcome, h.over
+		o, over := h.lastLocked(), h.over
 		if over == nil && o.version < version && h.settled == nil {
 			h.settled = make(chan struct{})
 		}
@@ -64,6 +79,8 @@ func (h *hub) wait(ctx context.Context, version int64) (outcome, error) {
 		}
 		select {
 		case <-settled:
+		case <-due:
+			return o, nil
 		case <-ctx.Done():
 			return o, context.Cause(ctx)
 		}

@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"errors"
-	"sync"
 )
 
 // errURIs: what a session is told of is said by Subscribe.
@@ -27,10 +26,10 @@ func (s *Session) Watch(ctx context.Context, uris []string) (*Watcher, error) {
 		return nil, err
 	}
 	leave := w.leave
-	w.leave = sync.OnceFunc(func() {
+	w.leave = func() {
 		leave()
 		s.use(-1)
-	})
+	}
 	return w, nil
 }
 

@@ -41,7 +41,7 @@ func (h *hub) unfollowLocked(params []byte) {
 
 // reportsLocked are the tasks that the server is to report on.
 func (h *hub) reportsLocked() []string {
-	for in := range h.interests {
+	for _, in := range h.interests {
 		if len(in.watchers) > 0 {
 			return slices.Sorted(slices.Values(h.tasks))
 		}

@@ -18,7 +18,9 @@ type Watcher struct {
 	events  *queue.Queue[Event]
 	status  Status
 	granted []string
-	leave   func()
+	// leave ends it; once sees to it that it does so once.
+	leave func()
+	once  sync.Once
 }
 
 // errWatchClosed is what Next returns after Close.
@@ -44,7 +46,7 @@ func (w *Watcher) Granted() []string { return w.granted }
 func (w *Watcher) Status() Status { return w.status }
 
 // Close ends the watcher. Only the first call counts.
-func (w *Watcher) Close() { w.leave() }
+func (w *Watcher) Close() { w.once.Do(w.leave) }
 
 // Watch implements [Target].
 func (u *Upstream) Watch(ctx context.Context, uris []string) (*Watcher, error) {
@@ -63,16 +65,18 @@ func (u *Upstream) watch(ctx context.Context, in *interest) (*Watcher, error) {
 	}
 	defer u.release(live, transport.NotSent)
 	w := &Watcher{events: queue.New[Event](queue.DefaultItems, queue.DefaultBytes)}
-	w.leave = sync.OnceFunc(func() { u.unwatch(in, w) })
+	w.leave = func() { u.unwatch(in, w) }
 	version, err := u.admit(in, w)
 	if err != nil {
 		return nil, err
 	}
-	// A server that takes its time over it is watched all the same.
-	bounded, cancel := context.WithTimeoutCause(ctx, u.pool.opts.ConnectTimeout, errListenTimeout)
-	defer cancel()
-	out, err := u.hub.wait(bounded, version)
-	if err != nil && !errors.Is(err, errListenTimeout) {
+	// A server that takes its time over it is watched all the same. The time is no
+	// context's: one that is made of ctx would leave something behind in it, for as
+	// long as the watcher lasts.
+	timer := time.NewTimer(u.pool.opts.ConnectTimeout)
+	defer timer.Stop()
+	out, err := u.hub.waitUntil(ctx, version, timer.C)
+	if err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -87,10 +91,7 @@ func (u *Upstream) admit(in *interest, w *Watcher) (version int64, err error) {
 	u.noticeLocked()
 	w.status = u.statusLocked()
 	return u.changeLocked(in, func() bool {
-		if in.watchers == nil {
-			in.watchers = make(map[*Watcher]struct{}, 1)
-		}
-		in.watchers[w] = struct{}{}
+		in.watchers = append(in.watchers, w)
 		return true
 	})
 }
@@ -99,7 +100,7 @@ func (u *Upstream) admit(in *interest, w *Watcher) (version int64, err error) {
 func (u *Upstream) unwatch(in *interest, w *Watcher) {
 	w.events.Close(errWatchClosed)
 	u.amend(in, func() bool {
-		delete(in.watchers, w)
+		in.watchers = without(in.watchers, w)
 		if in.stream {
 			in.uris = nil
 		}
