@@ -15,8 +15,9 @@ import (
 // each resource, and a way in for what belongs to no request.
 type legacyListening struct {
 	session *Session
-	gap     func()
-	way     *wayIn // nil while there is none
+	// gap and lost are those of [Session.Listen].
+	gap, lost func()
+	way       *wayIn // nil while there is none
 	// subscribed are the resources that the server reports on.
 	subscribed map[string]bool
 }
@@ -26,7 +27,7 @@ func (l *legacyListening) set(ctx context.Context, want Filter) (Filter, error) 
 		return Filter{}, &UnsupportedError{What: methodSubscribe}
 	}
 	if l.way == nil {
-		l.way = l.session.openWay(l.gap)
+		l.way = l.session.openWay(l.gap, l.lost)
 	}
 	if err := l.way.wait(ctx); err != nil {
 		return Filter{}, err

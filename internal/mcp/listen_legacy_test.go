@@ -192,7 +192,7 @@ func TestListenLegacyEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &puppet{capabilities: reporting}
 		session, told := s.open(t, mcp.Options{})
-		l := session.Listen(told.gap)
+		l := session.Listen(told.gap, told.lost)
 		set(t, l, mcp.Filter{Tools: true, URIs: []string{"a"}})
 		s.heard()
 		closeSession(t, session)
@@ -203,4 +203,44 @@ func TestListenLegacyEnds(t *testing.T) {
 		wantAll(t, "heard", s.heard(), "the way in is over")
 		wantAll(t, "told", told.news())
 	})
+}
+
+// Who listens hears of the end of the session, however the server tells and
+// whether it has a way to do so, until the listener is closed.
+func TestListenLost(t *testing.T) {
+	t.Parallel()
+	none := func(context.Context, *puppet, func(bool)) error { return transport.ErrNoStream }
+	tests := map[string]struct {
+		puppet *puppet
+		closed bool
+		want   int
+	}{
+		"HTTP":                  {puppet: new(puppet), want: 1},
+		"HTTP without a stream": {puppet: &puppet{listen: none}, want: 1},
+		"a stream":              {puppet: &puppet{stream: true}, want: 1},
+		"closed":                {puppet: new(puppet), closed: true},
+		"a stream, closed":      {puppet: &puppet{stream: true}, closed: true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := tt.puppet
+				s.capabilities = reporting
+				session, told := s.open(t, mcp.Options{})
+				l := session.Listen(told.gap, told.lost)
+				set(t, l, mcp.Filter{Tools: true})
+				if tt.closed {
+					l.Close()
+				}
+				s.die(errEOF)
+				synctest.Wait()
+				if n := told.ends(); n != tt.want {
+					t.Errorf("the end was told %d times, want %d", n, tt.want)
+				}
+				l.Close()
+				closeSession(t, session)
+			})
+		})
+	}
 }

@@ -55,7 +55,7 @@ func set(t *testing.T, l *mcp.Listener, want mcp.Filter) mcp.Filter {
 // listen returns a listener that the end of the test closes.
 func listen(t *testing.T, s *mcp.Session, told *told) *mcp.Listener {
 	t.Helper()
-	l := s.Listen(told.gap)
+	l := s.Listen(told.gap, told.lost)
 	t.Cleanup(l.Close)
 	return l
 }
@@ -440,11 +440,14 @@ func TestListenEnds(t *testing.T) {
 	both(t, func(t *testing.T, s *puppet) {
 		s.call = steady
 		session, told := s.open(t, mcp.Options{})
-		l := session.Listen(told.gap)
+		l := session.Listen(told.gap, told.lost)
 		set(t, l, mcp.Filter{Tools: true})
 		s.die(errEOF)
 		synctest.Wait()
 		wantAll(t, "told", told.news())
+		if n := told.ends(); n != 1 {
+			t.Errorf("the end of the session was told %d times", n)
+		}
 		if granted, err := l.Set(t.Context(), mcp.Filter{Tools: true}); err == nil {
 			t.Errorf("a dead session granted %+v", granted)
 		}
@@ -457,7 +460,7 @@ func TestListenEnds(t *testing.T) {
 	both(t, func(t *testing.T, s *puppet) {
 		s.call = silent
 		session, told := s.open(t, mcp.Options{})
-		l := session.Listen(told.gap)
+		l := session.Listen(told.gap, told.lost)
 		go func() {
 			time.Sleep(time.Second)
 			l.Close()

@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/mcpbridge/mcpbridge/internal/transport"
 )
@@ -13,15 +14,17 @@ var errListenerClosed = errors.New("the listener is closed")
 // accord. What comes goes to the Notify of the session's profile. Its methods
 // may be called concurrently. Whoever asked for it closes it.
 //
-// It holds a goroutine from the first Set on if the server has to be asked for a
-// stream: over HTTP, and from a modern server.
+// It holds a goroutine from the first Set on, and another where a modern server
+// keeps a subscription open.
 type Listener struct {
 	how listening
 	// turn holds one value for whoever may use how.
 	turn chan struct{}
-	// over ends with the listener, and with it a Set that is under way.
-	over context.Context //nolint:containedctx // the listener's own
-	end  context.CancelCauseFunc
+
+	mu sync.Mutex // guards what follows
+	// abort ends a Set that is under way, nil while there is none.
+	abort context.CancelCauseFunc
+	over  bool
 }
 
 // listening is how the sessions of an era listen. Its methods are not called
@@ -32,15 +35,15 @@ type listening interface {
 }
 
 // Listen returns a Listener, which listens for nothing yet. There may be one at
-// a time. gap is called whenever events may have been missed, from a goroutine
-// of the session; it must not block.
-func (s *Session) Listen(gap func()) *Listener {
+// a time. gap is called whenever events may have been missed, and lost when the
+// session has ended after the first Set and before Close, both from a goroutine
+// of the session; they must not block.
+func (s *Session) Listen(gap, lost func()) *Listener {
 	gap = s.forgetting(gap)
-	l := &Listener{turn: make(chan struct{}, 1), how: &legacyListening{session: s, gap: gap}}
+	l := &Listener{turn: make(chan struct{}, 1), how: &legacyListening{session: s, gap: gap, lost: lost}}
 	if s.era().kind() == EraModern {
-		l.how = &modernListening{session: s, gap: gap}
+		l.how = &modernListening{session: s, gap: gap, lost: lost}
 	}
-	l.over, l.end = context.WithCancelCause(context.Background())
 	return l
 }
 
@@ -63,19 +66,41 @@ func (s *Session) Listen(gap func()) *Listener {
 // what was listened for before still is, as far as it had not to end first; Set
 // may be called again.
 func (l *Listener) Set(ctx context.Context, want Filter) (granted Filter, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(l.over, func() { cancel(errListenerClosed) })()
 	select {
 	case l.turn <- struct{}{}:
 	case <-ctx.Done():
 		return Filter{}, canceled(ctx)
 	}
 	defer func() { <-l.turn }()
-	if l.over.Err() != nil {
+	ctx, done, ok := l.begin(ctx)
+	if !ok {
 		return Filter{}, &transport.Error{Kind: transport.KindClosed, Delivery: transport.NotSent, Err: errListenerClosed}
 	}
+	defer done()
 	return l.how.set(ctx, want.clone())
+}
+
+// begin begins a Set, whose context ends when the listener is closed, unless it is
+// already. done ends it.
+func (l *Listener) begin(ctx context.Context) (setting context.Context, done func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return nil, nil, false
+	}
+	setting, l.abort = context.WithCancelCause(ctx)
+	return setting, func() { l.end(nil) }, true
+}
+
+// end ends the Set that is under way, if there is one.
+func (l *Listener) end(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = l.over || why != nil
+	if l.abort != nil {
+		l.abort(why)
+		l.abort = nil
+	}
 }
 
 // Close ends the listening and waits until nothing of it runs any more. A modern

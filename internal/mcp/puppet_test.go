@@ -191,6 +191,8 @@ func (s *puppet) open(t *testing.T, o mcp.Options) (*mcp.Session, *told) {
 type told struct {
 	mu   sync.Mutex
 	what []string
+	// losses counts the ends of the session.
+	losses int
 }
 
 func (t *told) notify(m jsonrpc.Message) bool {
@@ -199,6 +201,19 @@ func (t *told) notify(m jsonrpc.Message) bool {
 }
 
 func (t *told) gap() { t.add("gap") }
+
+func (t *told) lost() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.losses++
+}
+
+// ends returns how often the end of the session was told.
+func (t *told) ends() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.losses
+}
 
 func (t *told) add(what string) {
 	t.mu.Lock()

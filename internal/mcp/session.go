@@ -109,6 +109,28 @@ func (s *Session) spawn(f func()) bool {
 	return !s.closing
 }
 
+// onEnd calls f when the session has ended, unless it is stopped before. stop
+// waits until nothing of it runs any more. It holds a goroutine.
+func (s *Session) onEnd(f func()) (stop func()) {
+	stopped, done := make(chan struct{}), make(chan struct{})
+	wait := func() {
+		defer close(done)
+		select {
+		case <-s.Done():
+			f()
+		case <-stopped:
+		}
+	}
+	if !s.spawn(wait) {
+		close(done)
+		f()
+	}
+	return func() {
+		close(stopped)
+		<-done
+	}
+}
+
 // alive reports whether the session can carry further calls.
 func (s *Session) alive() bool {
 	select {

@@ -14,6 +14,7 @@ type attendance struct {
 	*keeper
 	live   *Live
 	legacy bool
+	began  time.Time
 	// listener is nil until there is something to listen for.
 	listener *mcp.Listener
 	// set is what the listener was set to.
@@ -74,7 +75,7 @@ func (a *attendance) listen(ctx context.Context, f mcp.Filter) {
 			a.out.final = true
 			return
 		}
-		a.listener = a.live.Listen(a.u.hub.gap)
+		a.listener = a.live.Listen(a.u.hub.gap, a.lost)
 	}
 	granted, err := a.listener.Set(ctx, f)
 	a.out.granted, a.out.err, a.out.final = granted, err, final(err)

@@ -73,7 +73,7 @@ func (u *Upstream) endLocked(lost, why error) {
 	u.lost = lost
 	u.setLocked(Shutdown, why)
 	if u.keeper != nil {
-		u.keeper.cancel()
+		u.keeper.endLocked()
 	}
 	u.hub.end(lost)
 }
@@ -94,8 +94,8 @@ func (u *Upstream) discard(s *mcp.Session) {
 func (u *Upstream) leaveLocked(l *Live) {
 	l.over = true
 	l.left.Store(true)
-	if u.keeper != nil && !l.ended() { // which it would see by itself
-		u.keeper.signal()
+	if u.keeper != nil {
+		u.keeper.leftLocked(l)
 	}
 	if l.inFlight == 0 {
 		u.closeLocked(l)

@@ -11,12 +11,21 @@ import (
 
 // A keeper sees to it that the server tells what its upstream's hub wants to
 // hear: on the open session, and on the next one if that is lost. There is one
-// while anything is wanted, on a goroutine of its own.
+// while anything is wanted. It has a goroutine while it has something to do; for
+// most of the time there is nothing.
 type keeper struct {
 	u *Upstream
 	// wake holds a token while there may be something to do.
-	wake   chan struct{}
-	cancel context.CancelFunc
+	wake chan struct{}
+
+	// What follows is guarded by the upstream's mu.
+
+	// resting is the work that goes on when the keeper is woken, nil while its
+	// goroutine runs. cancel ends that.
+	resting *attendance
+	cancel  context.CancelFunc
+	// ended: the upstream is over.
+	ended bool
 
 	// What follows is the goroutine's own.
 
@@ -40,15 +49,10 @@ const steadyLife = 10 * time.Second
 func (u *Upstream) keepLocked() {
 	switch {
 	case u.keeper != nil:
-		u.keeper.signal()
+		u.keeper.wakeLocked()
 	case u.state != Shutdown && u.hub.needs(none, u.state == Ready):
-		ctx, cancel := context.WithCancel(u.pool.closing)
-		k := &keeper{u: u, wake: make(chan struct{}, 1), cancel: cancel, done: none}
-		u.keeper = k
-		u.pool.background.Go(func() {
-			defer cancel()
-			k.run(ctx)
-		})
+		u.keeper = &keeper{u: u, wake: make(chan struct{}, 1), done: none}
+		u.keeper.goLocked(nil)
 	default:
 		u.hub.abandon(nil)
 	}
@@ -72,28 +76,102 @@ func (u *Upstream) dismiss(k *keeper) bool {
 
 var errLostMeanwhile = errors.New("the connection to the server was lost")
 
-func (k *keeper) signal() {
+// goLocked has the goroutine go on with the work on a session, nil: on none.
+func (k *keeper) goLocked(a *attendance) {
+	ctx, cancel := context.WithCancel(k.u.pool.closing)
+	if k.cancel = cancel; k.ended {
+		cancel()
+	}
+	k.u.pool.background.Go(func() {
+		defer cancel()
+		k.run(ctx, a)
+	})
+}
+
+// wakeLocked says that there may be something to do.
+func (k *keeper) wakeLocked() {
+	if a := k.resting; a != nil {
+		k.resting = nil
+		k.goLocked(a)
+		return
+	}
 	select {
 	case k.wake <- struct{}{}:
 	default:
 	}
 }
 
-// run keeps the server talking until there is nothing left to do, or the
-// upstream is over.
-func (k *keeper) run(ctx context.Context) {
-	for ctx.Err() == nil && !k.u.dismiss(k) {
-		live, err := k.u.acquire(ctx, false)
-		if err != nil {
-			k.fail(ctx, err)
-			continue
+// endLocked ends the keeper.
+func (k *keeper) endLocked() {
+	k.ended = true
+	k.cancel()
+	k.wakeLocked()
+}
+
+// lost is told that the session is over which is attended to. The goroutine sees
+// that by itself.
+func (k *keeper) lost() {
+	k.u.mu.Lock()
+	defer k.u.unlock()
+	if k.resting != nil {
+		k.wakeLocked()
+	}
+}
+
+// leftLocked says that a session has been left. If that is over, a goroutine that
+// runs sees it by itself.
+func (k *keeper) leftLocked(l *Live) {
+	if k.resting != nil || !l.ended() {
+		k.wakeLocked()
+	}
+}
+
+// leaves reports whether the goroutine may leave, since nothing is to be done.
+// Somebody will wake the keeper: whoever wants something else, the session when it
+// is lost or, if it is not listened to, whoever sees that, or the end of the
+// upstream.
+func (k *keeper) leaves(a *attendance) bool {
+	k.u.mu.Lock()
+	defer k.u.unlock()
+	select {
+	case <-k.wake:
+		return false
+	default:
+	}
+	if k.ended || a.over() {
+		return false
+	}
+	k.resting = a
+	return true
+}
+
+// run keeps the server talking until there is nothing left to do, for now or for
+// good, or the upstream is over. It goes on with the work on a session, if that is
+// not nil.
+func (k *keeper) run(ctx context.Context, a *attendance) {
+	for ctx.Err() == nil && (a != nil || !k.u.dismiss(k)) {
+		if a == nil {
+			live, err := k.u.acquire(ctx, false)
+			if err != nil {
+				k.fail(ctx, err)
+				continue
+			}
+			// It does not hold up the end of the session as a call does.
+			k.u.release(live, transport.NotSent)
+			a = &attendance{keeper: k, live: live, legacy: live.Info().Era == mcp.EraLegacy, began: time.Now()}
 		}
-		// It does not hold up the end of the session as a call does.
-		k.u.release(live, transport.NotSent)
-		began := time.Now()
-		if k.attend(ctx, live) {
-			k.lose(ctx, time.Since(began))
+		next := k.attend(ctx, a)
+		if next == workRests {
+			return
 		}
+		a.close()
+		if next == workLost {
+			k.lose(ctx, time.Since(a.began))
+		}
+		a = nil
+	}
+	if a != nil {
+		a.close()
 	}
 }
 
@@ -126,11 +204,20 @@ func (k *keeper) fail(ctx context.Context, err error) {
 	k.rest(ctx, nil, pause)
 }
 
-// attend looks after one session until it is over, which it reports, or nothing
-// is wanted.
-func (k *keeper) attend(ctx context.Context, live *Live) (lost bool) {
-	a := &attendance{keeper: k, live: live, legacy: live.Info().Era == mcp.EraLegacy}
-	defer a.close()
+// What becomes of the work on a session.
+type progress uint8
+
+const (
+	// workDone: nothing is wanted any more, or the keeper is over.
+	workDone progress = iota
+	// workLost: the session is over.
+	workLost
+	// workRests: it goes on when the keeper is woken.
+	workRests
+)
+
+// attend looks after one session for as long as there is something to do.
+func (k *keeper) attend(ctx context.Context, a *attendance) progress {
 	select {
 	case <-k.wake: // what there was to do is done now
 	default:
@@ -140,15 +227,20 @@ func (k *keeper) attend(ctx context.Context, live *Live) (lost bool) {
 		again := a.apply(ctx, w)
 		switch {
 		case a.over():
-		case w.filter.Empty() && again == 0:
+		case again > 0:
+			k.rest(ctx, a.live.Done(), again)
+		case w.filter.Empty():
 			k.done = w.version
-			return false
-		default:
-			k.rest(ctx, live.Done(), again)
+			return workDone
+		case k.leaves(a):
+			return workRests
 		}
 	}
 	k.done, k.missed = none, k.missed || !k.heard.Empty()
-	return ctx.Err() == nil
+	if ctx.Err() != nil {
+		return workDone
+	}
+	return workLost
 }
 
 // rest waits until there may be something to do: it is woken, done is closed,
