@@ -23,30 +23,43 @@ type (
 
 // WatchEvents implements McpServiceServer.
 func (s *Service) WatchEvents(req *mcpbridgev1.WatchEventsRequest, stream watchStream) error {
-	ctx := stream.Context()
 	if err := checkURIs(req.GetResourceUris()); err != nil {
 		return err
 	}
-	if g, err := s.group(ctx, req.GetTarget()); g != nil || err != nil {
-		if err != nil {
-			return err
-		}
+	g, err := s.group(stream.Context(), req.GetTarget())
+	switch {
+	case err != nil:
+		return err
+	case g != nil:
 		return s.watchGroup(g, req, stream)
 	}
-	t, err := s.target(ctx, req.GetTarget())
+	reader, err := s.watch(req, stream)
 	if err != nil {
 		return err
 	}
-	if t.session != nil && len(req.GetResourceUris()) > 0 {
-		return &fieldError{Field: "resource_uris", Problem: "is for servers only: on a session use SubscribeResource"}
-	}
-	w, err := t.Watch(ctx, req.GetResourceUris())
-	if err != nil {
+	defer reader.watcher.Close()
+	if err := reader.begin(); err != nil {
 		return (&call{target: req.GetTarget()}).failed(err)
 	}
-	defer w.Close()
-	reader := watchReader{stream: stream, watcher: w, target: t.name, format: req.GetJsonFormat()}
-	return (&call{target: req.GetTarget()}).failed(reader.run(s.questions.pending(t.principal, t.name)))
+	return (&call{target: req.GetTarget()}).failed(reader.run())
+}
+
+// watch begins to watch a session or server. It, and the reader's begin, are apart
+// from what then lasts, since the stack that they take would stay with that.
+func (s *Service) watch(req *mcpbridgev1.WatchEventsRequest, stream watchStream) (*watchReader, error) {
+	t, err := s.target(stream.Context(), req.GetTarget())
+	if err != nil {
+		return nil, err
+	}
+	if t.session != nil && len(req.GetResourceUris()) > 0 {
+		return nil, &fieldError{Field: "resource_uris", Problem: "is for servers only: on a session use SubscribeResource"}
+	}
+	r := &watchReader{stream: stream, target: t.name, format: req.GetJsonFormat()}
+	if r.watcher, err = t.Watch(stream.Context(), req.GetResourceUris()); err != nil {
+		return nil, (&call{target: req.GetTarget()}).failed(err)
+	}
+	r.pending = s.questions.pending(t.principal, t.name)
+	return r, nil
 }
 
 // maxWatchedURIs bounds the resources that one stream is about.
@@ -71,6 +84,8 @@ type watchReader struct {
 	// target is the session or server that the events come from, and member its name
 	// in the group that is watched; empty if there is none.
 	target, member string
+	// pending are the questions that wait for an answer as the stream begins.
+	pending []*question
 	// told are the questions that were told and not taken back: one that is asked
 	// as the stream begins comes twice.
 	told map[string]struct{}
@@ -78,18 +93,8 @@ type watchReader struct {
 	consents map[string]string
 }
 
-// run sends events until there are no more. pending are the questions that wait
-// for an answer.
-func (r *watchReader) run(pending []*question) error {
-	ready := readyEvent(r.watcher.Status(), r.watcher.Granted())
-	if err := r.send(time.Now(), &watchEvent{Event: &mcpbridgev1.WatchEventsResponse_Ready{Ready: ready}}); err != nil {
-		return err
-	}
-	for _, q := range pending {
-		if err := r.pass(pool.Event{Time: q.asked, Own: q}); err != nil {
-			return err
-		}
-	}
+// run sends events until there are no more.
+func (r *watchReader) run() error {
 	for {
 		e, err := r.watcher.Next(r.stream.Context())
 		if errors.Is(err, pool.ErrClosed) {
@@ -102,6 +107,21 @@ func (r *watchReader) run(pending []*question) error {
 			return err
 		}
 	}
+}
+
+// begin sends what the stream begins with.
+func (r *watchReader) begin() error {
+	ready := readyEvent(r.watcher.Status(), r.watcher.Granted())
+	if err := r.send(time.Now(), &watchEvent{Event: &mcpbridgev1.WatchEventsResponse_Ready{Ready: ready}}); err != nil {
+		return err
+	}
+	for _, q := range r.pending {
+		if err := r.pass(pool.Event{Time: q.asked, Own: q}); err != nil {
+			return err
+		}
+	}
+	r.pending = nil
+	return nil
 }
 
 // drain ends the stream for the bridge's own reasons, which is no failure.
