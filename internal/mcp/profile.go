@@ -1,6 +1,10 @@
 package mcp
 
-import "github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+import (
+	"context"
+
+	"github.com/mcpbridge/mcpbridge/internal/jsonrpc"
+)
 
 // A Profile is what the sessions of one user of a [Client] are opened with. The
 // zero value is usable.
@@ -32,6 +36,12 @@ type Profile struct {
 // for sessions of that profile.
 func (c *Client) With(p Profile) *Client { return c.with(&p) }
 
+// ConnectAs is Connect for a session of that profile, which must not be changed
+// any more.
+func (c *Client) ConnectAs(ctx context.Context, p *Profile) (*Session, error) {
+	return c.with(p).Connect(ctx)
+}
+
 func (c *Client) with(p *Profile) *Client {
 	with := *c
 	with.base = &base{knowledge: c.knowledge, opts: p.amend(c.opts), profile: p, inst: c.inst}
@@ -40,9 +50,6 @@ func (c *Client) with(p *Profile) *Client {
 	}
 	return &with
 }
-
-// Profile returns the profile of the client's sessions. It must not be changed.
-func (c *Client) Profile() *Profile { return c.profile }
 
 // amend returns the options with what the profile says in their place: the same
 // ones, if it says nothing.

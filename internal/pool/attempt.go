@@ -102,13 +102,13 @@ func (u *Upstream) open(ctx context.Context, l *Live) error {
 		p.children.Add(-1)
 		return &QuotaError{Limit: "children.max", Max: p.opts.MaxChildren}
 	}
-	client := u.client
+	profile := &u.profile
 	if u.max > 1 {
-		profile := *client.Profile()
-		profile.Notify = l.hears(profile.Notify)
-		client = client.With(profile)
+		aside := u.profile
+		aside.Notify = l.hears(aside.Notify)
+		profile = &aside
 	}
-	session, err := client.Connect(ctx)
+	session, err := u.client.ConnectAs(ctx, profile)
 	if err != nil {
 		if child {
 			p.children.Add(-1)

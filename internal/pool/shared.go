@@ -82,7 +82,7 @@ func (p *Pool) addLocked(s *Server, key Key, client *mcp.Client, profile mcp.Pro
 	}
 	u.hub.mixed = s.Shared && key.Pooled()
 	profile.Alone, profile.Notify = !u.hub.mixed, u.hub.notify
-	u.client = client.With(profile)
+	u.client, u.profile = client, profile
 	if p.draining {
 		u.hub.end(ErrClosed)
 	}

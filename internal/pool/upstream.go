@@ -16,6 +16,8 @@ type Upstream struct {
 	server *Server
 	key    Key
 	client *mcp.Client
+	// profile is what the client opens sessions with. It is not changed.
+	profile mcp.Profile
 	// max is how many sessions there may be at a time.
 	max int
 	// brought: its credentials are what the caller brought for a session.
