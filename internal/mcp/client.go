@@ -19,6 +19,8 @@ type Client struct {
 	*base
 
 	dialer transport.Dialer
+	// peer is what the dialer reaches.
+	peer *transport.Peer
 	// other is the client of the dialer's other way to the server, nil if it has
 	// none.
 	other *Client
@@ -55,22 +57,25 @@ const legacyMemory = time.Hour
 func NewClient(d transport.Dialer, o Options) *Client {
 	o = o.WithDefaults()
 	b := &base{opts: &o, profile: new(Profile), inst: newInstruments(o), knowledge: new(knowledge)}
-	return (&Client{base: b, dialer: d}).withFallback()
+	return newClient(b, d).withFallback()
 }
 
 // WithDialer returns a client of the same server that reaches it by d, as one who
 // shows other credentials. What the clients learn of the server they share, so d
 // must be of the same kind as the client's own dialer.
 func (c *Client) WithDialer(d transport.Dialer) *Client {
-	other := *c
-	other.dialer = d
+	other := newClient(c.base, d)
 	if c.other != nil {
-		other.other = nil
 		if f, ok := d.(fallbacker); ok {
 			other.other = c.other.WithDialer(f.Fallback())
 		}
 	}
-	return &other
+	return other
+}
+
+func newClient(b *base, d transport.Dialer) *Client {
+	peer := d.Peer()
+	return &Client{base: b, dialer: d, peer: &peer}
 }
 
 // Apart is WithDialer for one who sends the server headers of its own. What it
@@ -105,7 +110,7 @@ func (c *Client) Peer() transport.Peer {
 	if c.elsewhere() {
 		return c.other.Peer()
 	}
-	return c.dialer.Peer()
+	return *c.peer
 }
 
 // Connect opens a session. It finds out the server's era with server/discover,
@@ -128,7 +133,7 @@ func (c *Client) Connect(ctx context.Context) (*Session, error) {
 func (c *Client) connectHere(ctx context.Context) (*Session, error) {
 	remembered := c.opts.Protocol == "" && time.Now().UnixNano() < c.legacyUntil.Load()
 	s, err := c.connect(ctx, remembered)
-	if remembered && contradicts(err, c.dialer.Peer()) {
+	if remembered && contradicts(err, *c.peer) {
 		remembered = false
 		s, err = c.connect(ctx, false)
 	}
@@ -175,10 +180,10 @@ func (c *Client) connect(ctx context.Context, knownLegacy bool) (*Session, error
 
 // dial opens a transport, and a session around it that has no era yet.
 func (c *Client) dial(ctx context.Context) (*Session, error) {
-	s := &Session{base: c.base, peer: c.dialer.Peer()}
+	s := &Session{base: c.base, peer: c.peer}
 	s.dialling.Lock()
 	defer s.dialling.Unlock()
-	s.nextID.Store(beforeFirstID(s.peer))
+	s.nextID.Store(beforeFirstID(*s.peer))
 	tr, err := c.dialer.Dial(ctx, s.receive)
 	if err == nil {
 		s.tr = tr

@@ -22,7 +22,7 @@ func (c *Client) withFallback() *Client {
 	if d, ok := c.dialer.(fallbacker); ok {
 		b := *c.base
 		b.knowledge = new(knowledge)
-		c.other = &Client{base: &b, dialer: d.Fallback()}
+		c.other = newClient(&b, d.Fallback())
 	}
 	return c
 }

@@ -39,7 +39,7 @@ func TestParams(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := Options{ClientInfo: Implementation{Name: "c", Version: "1"}}.WithDefaults()
-			s := &Session{base: &base{opts: &o, profile: new(Profile), knowledge: new(knowledge)}, peer: transport.Peer{Protocol: "http"}}
+			s := &Session{base: &base{opts: &o, profile: new(Profile), knowledge: new(knowledge)}, peer: &transport.Peer{Protocol: "http"}}
 			s.settle(legacy{revision: Version20251125}, Info{})
 			if tt.modern {
 				s.settle(newModern(Version20260728, o.ClientInfo, Capabilities{}, false), Info{})

@@ -17,7 +17,7 @@ import (
 type Session struct {
 	*base
 
-	peer transport.Peer
+	peer *transport.Peer
 	// dialling is held until tr is set, or will never be. Whoever runs before that
 	// gets tr by dialled.
 	dialling sync.Mutex
@@ -53,7 +53,7 @@ func (s *Session) dialled() transport.Transport {
 }
 
 // Peer describes the far end.
-func (s *Session) Peer() transport.Peer { return s.peer }
+func (s *Session) Peer() transport.Peer { return *s.peer }
 
 // Done is closed when the session can carry no further call. Err then says why.
 func (s *Session) Done() <-chan struct{} { return s.tr.Done() }
