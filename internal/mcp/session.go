@@ -38,11 +38,11 @@ type Session struct {
 	// background counts the goroutines that Close waits for, replies those of
 	// them that answer the server at once, questions those that have to ask.
 	background sync.WaitGroup
-	replies    atomic.Int32
 	questions  questions
-	// spawning guards closing, which is set before background is waited for.
-	spawning sync.Mutex
+	replies    atomic.Int32
+	// closing is set before background is waited for; spawning guards it.
 	closing  bool
+	spawning sync.Mutex
 }
 
 // dialled waits until there is a transport, or will never be one, and returns it.

@@ -149,6 +149,6 @@ func (u *Upstream) failLocked(err error) {
 		return
 	}
 	u.failures++
-	u.retryAt = u.failure.Time.Add(u.pool.opts.Backoff.wait(u.failures))
+	u.retryAt = u.failure.Time.Add(u.pool.opts.Backoff.wait(int(u.failures)))
 	u.setLocked(TransientFailure, err)
 }

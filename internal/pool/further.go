@@ -190,7 +190,7 @@ func (u *Upstream) swapLocked(now time.Time, l *Live, s succession) bool {
 // that was to be replaced since it does not answer is given up all the same.
 func (u *Upstream) notOpenedLocked(now time.Time, s succession, err error) {
 	u.openFailures++
-	u.openAt = now.Add(max(u.pool.opts.Backoff.wait(u.openFailures), time.Second))
+	u.openAt = now.Add(max(u.pool.opts.Backoff.wait(int(u.openFailures)), time.Second))
 	if !errors.As(err, new(*QuotaError)) {
 		u.failure = &Failure{Time: now, Err: err}
 	}

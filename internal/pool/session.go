@@ -24,6 +24,9 @@ type Session struct {
 	CallTimeout time.Duration
 	// Lease: it shares the pooled upstream.
 	Lease bool
+	// open: Open has returned it. Guarded by the pool's mu.
+	open         bool
+	capabilities mcp.Capabilities
 
 	pool   *Pool
 	server *Server
@@ -31,17 +34,13 @@ type Session struct {
 	own  *Upstream
 	info *mcp.Info
 	// access is what its upstreams are opened with.
-	access       Access
-	capabilities mcp.Capabilities
-	ask          mcp.Ask
-	roots        atomic.Pointer[json.RawMessage]
-	level        atomic.Pointer[string]
+	access Access
+	ask    mcp.Ask
+	roots  atomic.Pointer[json.RawMessage]
+	level  atomic.Pointer[string]
 
 	// interest is what it wants to hear. The hub of joined guards it.
 	interest interest
-
-	// open: Open has returned it. Guarded by the pool's mu.
-	open bool
 
 	// mu guards what follows.
 	mu       sync.Mutex

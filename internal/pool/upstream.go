@@ -10,7 +10,8 @@ import (
 )
 
 // An Upstream is our side of the session of one key: connected when it is
-// first used, and again after it was lost.
+// first used, and again after it was lost. Small fields stand together, as there
+// may be tens of thousands.
 type Upstream struct {
 	pool   *Pool
 	server *Server
@@ -20,13 +21,19 @@ type Upstream struct {
 	profile mcp.Profile
 	// max is how many sessions there may be at a time.
 	max int
+	hub hub
 	// brought: its credentials are what the caller brought for a session.
 	brought bool
-	hub     hub
 
 	// mu guards what follows. Nothing that could wait happens while it is held.
 	mu    sync.Mutex
 	state State
+	// held: a call has it for itself; call is what that wants.
+	held bool
+	// changes have happened and are not logged yet; opened: nor that the server's
+	// circuit has opened.
+	opened  bool
+	changes []Change
 	// live is the session, the first one where there may be several: watchers and
 	// callers' sessions stay on it.
 	live *Live
@@ -37,15 +44,15 @@ type Upstream struct {
 	// opening cancels the opening of a session while there is one. It is nil if
 	// none is being opened; openAt is when one may be, openFailures counts in a
 	// row.
-	opening      context.CancelFunc
-	openAt       time.Time
-	openFailures int
+	opening context.CancelFunc
+	openAt  time.Time
 	// leaving are the sessions that are over and have calls in flight.
-	leaving  map[*Live]struct{}
-	failure  *Failure
-	failures int
-	retryAt  time.Time
-	lastUsed time.Time
+	leaving map[*Live]struct{}
+	// failures are those of attempts to connect, in a row; failure is the last.
+	failure                *Failure
+	failures, openFailures int32
+	retryAt                time.Time
+	lastUsed               time.Time
 	// generation is that of the last session.
 	generation int64
 	// said is what the server told it last, nil if it has told nothing yet.
@@ -54,15 +61,9 @@ type Upstream struct {
 	places taskPlaces
 	// keeper is nil while the hub wants nothing.
 	keeper *keeper
-	// held: a call has it for itself; call is what that wants.
-	held bool
-	call interest
+	call   interest
 	// lost is why the upstream is over for good.
 	lost error
-	// changes have happened and are not logged yet; opened: nor that the server's
-	// circuit has opened.
-	changes []Change
-	opened  bool
 }
 
 // Server returns the server.
