@@ -53,6 +53,7 @@ func serve(ctx context.Context, args []string) error {
 	// The gRPC libraries log by a global logger, to stderr.
 	debug := slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(debug, debug, debug))
+	limitMemory(log)
 	defer raiseHeapFloor()()
 	b, err := newBridge(ctx, cfg, log)
 	if err != nil {
