@@ -84,16 +84,31 @@ type flight struct {
 	followers map[int]func(jsonrpc.Message)
 	joined    int
 
-	// What follows is guarded by the mu of flights; all but before is set when it
+	// What follows is guarded by the mu of flights; ended and bytes are set when it
 	// is over.
 
 	// before is the flight that this one goes on with, nil if there is none, or
 	// none any more.
-	before *flight
-	resp   *mcpbridgev1.CallToolResponse
-	err    error
-	ended  time.Time
-	bytes  int
+	before  *flight
+	outcome *outcome
+	ended   time.Time
+	bytes   int
+}
+
+// An outcome is what became of a call. It is written before the call is over, and
+// never changed: who waits for it gets it, even if it is too large to be kept.
+type outcome struct {
+	resp *mcpbridgev1.CallToolResponse
+	err  error
+}
+
+// get returns the outcome of a call that is over. Those who ask only after its end
+// are not told how it failed where nobody knows what that means.
+func (o *outcome) get(late bool) (*mcpbridgev1.CallToolResponse, error) {
+	if late && o.err != nil && deliveryOf(o.err) == transport.Unknown {
+		return nil, errOutcomeUnknown
+	}
+	return o.resp, o.err
 }
 
 // follow has notify get the notifications of the call until leave is called.
@@ -136,7 +151,7 @@ func (f *flight) find(id flightID) *flight {
 
 // awaits reports whether a call of that id goes on with f.
 func (f *flight) awaits(id flightID) bool {
-	return id.resumes && f.call == id.call && f.resp.GetInputRequired() != nil
+	return id.resumes && f.call == id.call && f.outcome.resp.GetInputRequired() != nil
 }
 
 // flights are the calls with idempotency keys. It may be used concurrently.
@@ -178,7 +193,7 @@ func (t *flights) join(key flightKey, id flightID) (f *flight, joined bool, err 
 	case t.count >= t.limits.Calls:
 		return nil, false, &pool.QuotaError{Limit: "limits.idempotency_keys", Max: t.limits.Calls}
 	}
-	f = &flight{flightID: id, key: key, before: last, done: make(chan struct{})}
+	f = &flight{flightID: id, key: key, before: last, outcome: new(outcome), done: make(chan struct{})}
 	t.byKey[key] = f
 	t.count++
 	t.own[key.principal]++
@@ -191,14 +206,14 @@ func (t *flights) end(f *flight, resp *mcpbridgev1.CallToolResponse, err error) 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	defer close(f.done)
-	if f.err = err; err == nil {
-		f.resp = resp
+	if f.outcome.err = err; err == nil {
+		f.outcome.resp = resp
 	}
 	if err != nil && deliveryOf(err) == transport.NotSent {
 		t.forgetLocked(f)
 		return
 	}
-	f.ended, f.bytes = time.Now(), proto.Size(f.resp)
+	f.ended, f.bytes = time.Now(), proto.Size(f.outcome.resp)
 	t.bytes += f.bytes
 	t.ended.PushBack(f)
 	for e := t.ended.Front(); t.bytes > t.limits.Bytes && e != nil; e = e.Next() {
@@ -206,23 +221,20 @@ func (t *flights) end(f *flight, resp *mcpbridgev1.CallToolResponse, err error) 
 	}
 }
 
-// outcome returns the outcome of a flight that is over. Those who ask only after
-// its end are not told how it failed where nobody knows what that means.
-func (t *flights) outcome(f *flight, late bool) (*mcpbridgev1.CallToolResponse, error) {
+// outcome returns where the outcome of a flight is to be found when it is over.
+func (t *flights) outcome(f *flight) *outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if late && f.err != nil && deliveryOf(f.err) == transport.Unknown {
-		return nil, errOutcomeUnknown
-	}
-	return f.resp, f.err
+	return f.outcome
 }
 
-// dropLocked lets go of the result of a flight.
+// dropLocked lets go of the result of a flight, which those who wait for it have
+// hold of.
 func (t *flights) dropLocked(f *flight) {
 	t.bytes -= f.bytes
 	f.bytes = 0
-	if f.err == nil {
-		f.resp, f.err = nil, errOutcomeUnknown
+	if f.outcome.err == nil {
+		f.outcome = &outcome{err: errOutcomeUnknown}
 	}
 }
 
@@ -276,8 +288,8 @@ func (s *Service) once(ctx context.Context, key string, op *operation, t target,
 	if err != nil {
 		return op.failed(err)
 	}
+	awaited, late := s.flights.outcome(f), false
 	defer f.follow(op.request.Notify)()
-	late := false
 	if joined {
 		commit(ctx)() // another call is what makes the tool run
 		select {
@@ -294,7 +306,7 @@ func (s *Service) once(ctx context.Context, key string, op *operation, t target,
 	case <-ctx.Done():
 		return op.failed(&lateError{Err: context.Cause(ctx)})
 	}
-	made, err := s.flights.outcome(f, late)
+	made, err := awaited.get(late)
 	if err != nil {
 		return op.failed(err)
 	}

@@ -58,8 +58,9 @@ func TestFlights(t *testing.T) {
 				if _, _, err := table.join(key, flightOf("c", "other")); !errors.As(err, new(keyReusedError)) {
 					t.Errorf("another call while it is under way: %v", err)
 				}
+				waiting := table.outcome(f)
 				table.end(f, tt.resp, tt.err)
-				if resp, err := table.outcome(f, false); resp != tt.resp || !errors.Is(err, tt.err) {
+				if resp, err := waiting.get(false); resp != tt.resp || !errors.Is(err, tt.err) {
 					t.Errorf("who waited gets %v, %v", resp, err)
 				}
 				if tt.again {
@@ -73,7 +74,7 @@ func TestFlights(t *testing.T) {
 				if late != f || !joined || err != nil {
 					t.Fatalf("repeated: joined %v, %v", joined, err)
 				}
-				if resp, err := table.outcome(late, true); resp != tt.resp || !errors.Is(err, tt.want) {
+				if resp, err := table.outcome(late).get(true); resp != tt.resp || !errors.Is(err, tt.want) {
 					t.Errorf("who repeats it gets %v, %v", resp, err)
 				}
 				time.Sleep(time.Nanosecond)
@@ -197,10 +198,10 @@ func TestFlightsAreBounded(t *testing.T) {
 		table.end(f, big, nil)
 		all = append(all, f)
 	}
-	if _, err := table.outcome(all[0], true); !errors.Is(err, errOutcomeUnknown) {
+	if _, err := table.outcome(all[0]).get(true); !errors.Is(err, errOutcomeUnknown) {
 		t.Errorf("of the oldest: %v", err)
 	}
-	if resp, err := table.outcome(all[2], true); resp != big || err != nil || table.bytes > most {
+	if resp, err := table.outcome(all[2]).get(true); resp != big || err != nil || table.bytes > most {
 		t.Errorf("of the newest: %v; %d bytes are kept", err, table.bytes)
 	}
 }
@@ -286,5 +287,21 @@ func TestDigests(t *testing.T) {
 	stream := &mcpbridgev1.CallToolStreamRequest{Target: "servers/x", Name: "n", ArgumentsJson: new(`{"a":1}`)}
 	if digest(t, stream) != id {
 		t.Error("the same call as a stream is another")
+	}
+}
+
+// What is not kept for those who come later is still for those who wait.
+func TestFlightTooLargeToKeep(t *testing.T) {
+	t.Parallel()
+	table, key := newFlights(KeyLimits{Bytes: 1}), flightKey{"alice", "k"}
+	big := &mcpbridgev1.CallToolResponse{StructuredContentJson: new("[1]")}
+	f, _, _ := table.join(key, flightOf("c", "r"))
+	waiting := table.outcome(f)
+	table.end(f, big, nil)
+	if resp, err := waiting.get(false); resp != big || err != nil {
+		t.Errorf("who waited gets %v, %v", resp, err)
+	}
+	if resp, err := table.outcome(f).get(true); resp != nil || !errors.Is(err, errOutcomeUnknown) || table.bytes != 0 {
+		t.Errorf("who comes later gets %v, %v; %d bytes are kept", resp, err, table.bytes)
 	}
 }
