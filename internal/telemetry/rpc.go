@@ -106,8 +106,10 @@ func (t *Telemetry) RPCs(desc *grpc.ServiceDesc) (*RPCs, error) {
 // for [RPCs.Stream], since grpc-go calls interceptors around the handler of a
 // stream, and within that of a unary method.
 //
-// A stats handler would see the same, but has grpc-go copy the metadata of each
-// RPC and tell of eight events that nobody is interested in.
+// A stats handler would also see the RPCs that no handler is called for, those in
+// a compression that the server does not know, and fail those whose response
+// cannot be sent. But it has grpc-go copy the metadata of each RPC and tell of
+// eight events that nobody is interested in.
 func (r *RPCs) Desc() *grpc.ServiceDesc {
 	desc := *r.desc
 	desc.Methods = slices.Clone(desc.Methods)
