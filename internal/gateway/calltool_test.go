@@ -98,7 +98,7 @@ func FuzzCallTool(f *testing.F) {
 	for _, path := range []string{
 		"servers/demo/tools/add:call", "sessions/s/tools/fail:call", "groups/g/tools/a:b:call", "servers/demo/tools/:call",
 		"servers//tools/x:call", "servers/a%2Fb/tools/c%2Fd:call", "servers/a/tools/b/c:call", "servers/a/tools/b:call?x=1", "servers/a/tools/ä%20:call",
-		"others/a/tools/b:call", "servers/a/tools/tools:call", "servers/a/tools:call", "servers/a/tools/b:call?%zz", "servers/a/tools/b:call#c:call",
+		"others/a/tools/b:call", "servers/a/tools/tools:call", "servers/a/tools:call", "servers/a/tools/b:call?%zz", "servers/a/tools/b:call?z&b&y", "servers/a/tools/b:call#c:call",
 		"servers/a/tools/b:call/", "servers/a/tool/b:call", "servers/%zz/tools/b:call", "servers/%252F/tools/%3Acall:call",
 	} {
 		f.Add(path, `{"arguments":{"a":1.0}}`, "Accept", "*/*", "127.0.0.1:80", "[::1]:9")

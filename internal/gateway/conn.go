@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -60,7 +62,7 @@ func (c *conn) finish(x *exchange, request any) error {
 		return invalid(&restjson.FieldError{Problem: "query: " + err.Error()})
 	}
 	if x.request.Method == http.MethodPost {
-		for key := range query {
+		for _, key := range slices.Sorted(maps.Keys(query)) {
 			return invalid(&restjson.FieldError{Field: key, Problem: "is in the query; it belongs in the body"})
 		}
 	}
