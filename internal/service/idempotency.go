@@ -162,8 +162,10 @@ type flights struct {
 	mu sync.Mutex
 	// byKey are the last of each key.
 	byKey map[flightKey]*flight
-	// ended are those that are over, in that order.
+	// ended are those that are over, in that order, kept the first of them whose
+	// result has not been given up for want of room.
 	ended *list.List
+	kept  *list.Element
 	// bytes are those of the outcomes, count that of the flights, in all and by
 	// principal.
 	bytes, count int
@@ -215,9 +217,12 @@ func (t *flights) end(f *flight, resp *mcpbridgev1.CallToolResponse, err error) 
 	}
 	f.ended, f.bytes = time.Now(), proto.Size(f.outcome.resp)
 	t.bytes += f.bytes
-	t.ended.PushBack(f)
-	for e := t.ended.Front(); t.bytes > t.limits.Bytes && e != nil; e = e.Next() {
-		t.dropLocked(e.Value.(*flight)) //nolint:forcetypeassert // nothing else is stored
+	last := t.ended.PushBack(f)
+	if t.kept == nil {
+		t.kept = last
+	}
+	for ; t.bytes > t.limits.Bytes && t.kept != nil; t.kept = t.kept.Next() {
+		t.dropLocked(t.kept.Value.(*flight)) //nolint:forcetypeassert // nothing else is stored
 	}
 }
 
@@ -267,6 +272,9 @@ func (t *flights) expireLocked(now time.Time) {
 		f := e.Value.(*flight) //nolint:forcetypeassert // nothing else is stored
 		if now.Sub(f.ended) < flightLife {
 			return
+		}
+		if e == t.kept {
+			t.kept = e.Next()
 		}
 		t.ended.Remove(e)
 		t.dropLocked(f)

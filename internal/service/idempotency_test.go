@@ -305,3 +305,26 @@ func TestFlightTooLargeToKeep(t *testing.T) {
 		t.Errorf("who comes later gets %v, %v; %d bytes are kept", resp, err, table.bytes)
 	}
 }
+
+// Room is made for new results also when those before have had their time.
+func TestFlightsAreBoundedForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most = 1000
+		table := newFlights(KeyLimits{Bytes: most})
+		big := &mcpbridgev1.CallToolResponse{StructuredContentJson: new(strings.Repeat("x", most/4))}
+		for n := range 20 {
+			f, _, err := table.join(flightKey{"alice", strconv.Itoa(n)}, flightOf("c", "r"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			table.end(f, big, nil)
+			if table.bytes > most || n >= 2 && n%7 != 0 && table.bytes < most/2 {
+				t.Errorf("%d bytes are kept after %d results", table.bytes, n+1)
+			}
+			if n%7 == 6 {
+				time.Sleep(flightLife)
+			}
+		}
+	})
+}
