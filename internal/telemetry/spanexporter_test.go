@@ -142,6 +142,20 @@ func TestSpanExporter(t *testing.T) {
 	})
 }
 
+// Text that is not UTF-8 is mended, as a collector may refuse it.
+func TestSpanExporterMendsText(t *testing.T) {
+	t.Parallel()
+	var to collector
+	export(t, &to, tracetest.SpanStubs{span(func(s *tracetest.SpanStub) {
+		s.Name = "a\xffb"
+		s.Attributes = []attribute.KeyValue{attribute.String("url.path", "/\xff")}
+	})}.Snapshots())
+	got := to.messages(t)[0].GetScopeSpans()[0].GetSpans()[0]
+	if got.GetName() != "a\uFFFDb" || got.GetAttributes()[0].GetValue().GetStringValue() != "/\uFFFD" {
+		t.Errorf("got %v", got)
+	}
+}
+
 func compare(t *testing.T, stubs tracetest.SpanStubs) {
 	t.Helper()
 	var ours, theirs collector

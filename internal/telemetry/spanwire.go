@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -160,22 +162,24 @@ func (w *spanWire) status(status sdktrace.Status) {
 func (w *spanWire) attributes(field protowire.Number, list []attribute.KeyValue) {
 	for i := range list {
 		at := w.open(field)
-		w.text(fieldKey, string(list[i].Key))
+		w.string(fieldKey, string(list[i].Key))
 		value := w.open(fieldValue)
-		w.value(list[i].Value)
+		w.value(&list[i].Value)
 		w.close(value)
 		w.close(at)
 	}
 }
 
-func (w *spanWire) value(v attribute.Value) {
+func (w *spanWire) value(v *attribute.Value) {
 	switch v.Type() { //nolint:exhaustive // attributes are of simple types
 	case attribute.STRING:
-		w.b = protowire.AppendString(protowire.AppendTag(w.b, fieldString, protowire.BytesType), v.AsString())
+		w.string(fieldString, v.AsString())
 	case attribute.BOOL:
-		w.b = protowire.AppendVarint(protowire.AppendTag(w.b, fieldBool, protowire.VarintType), protowire.EncodeBool(v.AsBool()))
+		w.tag(fieldBool, protowire.VarintType)
+		w.varint(protowire.EncodeBool(v.AsBool()))
 	case attribute.INT64:
-		w.b = protowire.AppendVarint(protowire.AppendTag(w.b, fieldInt, protowire.VarintType), uint64(v.AsInt64())) //nolint:gosec // as protobuf has it
+		w.tag(fieldInt, protowire.VarintType)
+		w.varint(uint64(v.AsInt64())) //nolint:gosec // as protobuf has it
 	case attribute.FLOAT64:
 		w.fixed64(fieldDouble, math.Float64bits(v.AsFloat64()))
 	}
@@ -195,28 +199,62 @@ func simple(list []attribute.KeyValue) bool {
 
 func (w *spanWire) text(field protowire.Number, s string) {
 	if s != "" {
-		w.b = protowire.AppendString(protowire.AppendTag(w.b, field, protowire.BytesType), s)
+		w.string(field, s)
 	}
 }
 
+func (w *spanWire) string(field protowire.Number, s string) {
+	s = utf8Of(s)
+	w.tag(field, protowire.BytesType)
+	w.varint(uint64(len(s)))
+	w.b = append(w.b, s...)
+}
+
+// utf8Of mends a text that is not UTF-8, such as the path of a request may be:
+// a collector may refuse all spans that come with it.
+func utf8Of(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
 func (w *spanWire) bytes(field protowire.Number, b []byte) {
-	w.b = protowire.AppendBytes(protowire.AppendTag(w.b, field, protowire.BytesType), b)
+	w.tag(field, protowire.BytesType)
+	w.varint(uint64(len(b)))
+	w.b = append(w.b, b...)
 }
 
 func (w *spanWire) number(field protowire.Number, n uint64) {
 	if n != 0 {
-		w.b = protowire.AppendVarint(protowire.AppendTag(w.b, field, protowire.VarintType), n)
+		w.tag(field, protowire.VarintType)
+		w.varint(n)
 	}
 }
 
 func (w *spanWire) fixed64(field protowire.Number, n uint64) {
-	w.b = protowire.AppendFixed64(protowire.AppendTag(w.b, field, protowire.Fixed64Type), n)
+	w.tag(field, protowire.Fixed64Type)
+	w.b = protowire.AppendFixed64(w.b, n)
+}
+
+// tag begins a field whose number is below 16.
+func (w *spanWire) tag(field protowire.Number, kind protowire.Type) {
+	w.b = append(w.b, byte(field)<<3|byte(kind)) //nolint:gosec // it fits
+}
+
+func (w *spanWire) varint(n uint64) {
+	if n < 1<<7 {
+		w.b = append(w.b, byte(n))
+		return
+	}
+	w.b = protowire.AppendVarint(w.b, n)
 }
 
 // open begins a message. It returns where, for close.
 func (w *spanWire) open(field protowire.Number) int {
 	// Most are shorter than 128 bytes: their length takes the one that is left.
-	w.b = append(protowire.AppendTag(w.b, field, protowire.BytesType), 0)
+	w.tag(field, protowire.BytesType)
+	w.b = append(w.b, 0)
 	return len(w.b)
 }
 
