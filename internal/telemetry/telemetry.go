@@ -82,7 +82,8 @@ func (t *Telemetry) startTraces(ctx context.Context, res *resource.Resource) err
 	if err != nil {
 		return fmt.Errorf("trace exporter: %w", err)
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res),
+		sdktrace.WithoutPanicRecording()) // the text of a panic may tell what is secret
 	t.TracerProvider = provider
 	t.closers = append(t.closers, provider.Shutdown)
 	return nil

@@ -13,6 +13,8 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
+	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // Without a word in the environment nothing is exported, but metrics can be
@@ -85,5 +87,41 @@ func TestLoggerAddsTheTrace(t *testing.T) {
 	}
 	if line["trace_id"] != "01000000000000000000000000000000" || line["span_id"] != "0200000000000000" || line["a"] != 1.0 {
 		t.Errorf("got %s", out.Bytes())
+	}
+}
+
+// What a collector gets from the whole of it. A panic passes through a span untold.
+func TestStartTraces(t *testing.T) {
+	got := make(chan *collectorpb.ExportTraceServiceRequest, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		all := new(collectorpb.ExportTraceServiceRequest)
+		if err := proto.Unmarshal(body, all); err != nil {
+			t.Error(err)
+		}
+		got <- all
+	}))
+	defer server.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", server.URL)
+	tel, err := Start(t.Context(), "1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() {
+			if recover() != "secret" {
+				t.Error("no panic")
+			}
+		}()
+		_, span := tel.TracerProvider.Tracer("test").Start(t.Context(), "one")
+		defer span.End()
+		panic("secret")
+	}()
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	text := (<-got).String()
+	if !strings.Contains(text, "1.2.3") || !strings.Contains(text, `"one"`) || strings.Contains(text, "secret") {
+		t.Errorf("got %s", text)
 	}
 }
