@@ -47,7 +47,6 @@ def cases(lab):
         "nethttp REST": Case("nethttp", ["-mode", "rest", "-c", "64", "-url", f"http://{at('nethttp', 1)}/v1/bytes"]),
         "bridge stdio": bridge("bridge", "-c", "64", "-bridge-target", "servers/local"),
         "bare stdio": passthru("stdio", "-c", "64"),
-        "gRPC alone": passthru("echo", "-c", "64"),
         "mcp-go stdio": Case("", ["-mode", "mcp-go", "-c", "64", "-cmd", f"{lab.bin}/upstream -stdio"]),
         "bridge, 1 MiB": bridge("bridge", "-c", "1", "-args", '{"kib":1024}', *BIG),
         "raw, 1 MiB": passthru("raw", "-c", "1", "-args", '{"kib":1024}', "-want", "quick brown fox", method="CallBlob"),

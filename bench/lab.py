@@ -9,7 +9,7 @@ import time
 PORTS = {  # of what a program listens on first; its other ports follow
     "upstream": 7901, "events": 7903, "collector": 7905, "bridge": 7910, "traced": 7915, "many": 7925, "crowd": 7935,
     "nethttp": 7940, "gosdk": 7945, "raw": 7950, "big raw": 7955, "big bridge": 7960, "cold": 7965,
-    "stdio": 7970, "echo": 7975,
+    "stdio": 7970,
 }
 MCP = f"http://127.0.0.1:{PORTS['upstream']}/mcp"
 
@@ -75,7 +75,7 @@ class Lab:
             command = [f"{self.bin}/upstream", "-listen", at(name), "-sse-get"]
         elif name == "collector":
             command = [f"{self.bin}/collector", "-listen", at(name)]
-        elif name in ("nethttp", "gosdk", "raw", "big raw", "stdio", "echo"):
+        elif name in ("nethttp", "gosdk", "raw", "big raw", "stdio"):
             command = [f"{self.bin}/passthru", "-backend", name.removeprefix("big "), "-url", MCP, "-cmd", f"{self.bin}/upstream -stdio",
                        "-listen", at(name), "-rest", at(name, 1)]
         else:

@@ -54,7 +54,7 @@ def traced(lab):
 
 
 def measure(lab, report, rounds, seconds, targets):
-    wanted = {name for target in targets for name in (target.case, target.base, target.floor, target.beside)}
+    wanted = {name for target in targets for name in (target.case, target.base, target.floor)}
     todo = {label: case for label, case in cases(lab).items() if label in wanted}
     for n in range(rounds):
         for label, case in todo.items():

@@ -14,15 +14,6 @@ import (
 	"sync"
 )
 
-// echoBackend answers by itself, with what upstream's echo tool would answer:
-// what is left is the price of gRPC alone.
-func echoBackend() backendCall {
-	return func(_ context.Context, _ string, args []byte) ([]byte, error) {
-		b := append([]byte(`{"content":[{"type":"text","text":`), strconv.Quote(string(args))...)
-		return append(b, `}]}`...), nil
-	}
-}
-
 // child is a stdio server and the calls that wait for its answers.
 type child struct {
 	mu      sync.Mutex // guards out and waiting
