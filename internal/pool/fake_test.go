@@ -44,8 +44,10 @@ type fakeDialer struct {
 	refuses map[string]bool
 	// modern makes it a server of the modern era.
 	modern bool
-	// mute makes it never answer to subscriptions.
-	mute bool
+	// mute makes it never answer to subscriptions; whoever gives up on one is
+	// held up for that long.
+	mute    bool
+	parting time.Duration
 	// stubborn makes a transport close only when its time for that is over.
 	stubborn bool
 
@@ -190,6 +192,7 @@ func (f *fakeTransport) RoundTrip(ctx context.Context, req *transport.Request) (
 		}
 		if f.dialer.mute {
 			<-ctx.Done()
+			time.Sleep(f.dialer.parting)
 			return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: transport.Unknown, Err: context.Cause(ctx)}
 		}
 		return &transport.Response{Result: []byte(`{}`)}, nil

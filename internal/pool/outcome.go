@@ -61,7 +61,7 @@ func (h *hub) wait(ctx context.Context, version int64) (outcome, error) {
 }
 
 // waitUntil is wait, but when due says that the time is over, what there is will
-// do.
+// do. It is not final then: the server has yet to say something of that version.
 func (h *hub) waitUntil(ctx context.Context, version int64, due <-chan time.Time) (outcome, error) {
 	for {
 		h.mu.Lock()
@@ -80,6 +80,7 @@ func (h *hub) waitUntil(ctx context.Context, version int64, due <-chan time.Time
 		select {
 		case <-settled:
 		case <-due:
+			o.final = false
 			return o, nil
 		case <-ctx.Done():
 			return o, context.Cause(ctx)

@@ -209,6 +209,22 @@ func TestWatchMute(t *testing.T) {
 	})
 }
 
+// What it said before of what others want is no refusal: it is asked again.
+func TestWatchMuteBesideOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDialer{declares: everything, mute: true, parting: 50 * time.Millisecond}
+		u := shared(t, newPool(t, d, &pool.Server{}, pool.Options{}))
+		watch(t, u)
+		watch(t, u, "x://a")
+		d.takeAsked()
+		time.Sleep(10 * time.Minute)
+		if asked := d.takeAsked(); !slices.Contains(asked, "resources/subscribe: x://a") {
+			t.Errorf("asked %q", asked)
+		}
+	})
+}
+
 func TestReconnect(t *testing.T) {
 	t.Parallel()
 	for name, modern := range map[string]bool{"legacy": false, "modern": true} {
