@@ -181,6 +181,11 @@ func contractCancelled(t *testing.T, way openWay) {
 	if wantError(t, err, KindCanceled, Unknown); !errors.Is(err, gone) {
 		t.Errorf("the cause is missing in %v", err)
 	}
+	ctx, cancel = context.WithCancelCause(short(t))
+	_, err = tr.RoundTrip(ctx, &Request{ID: 3, Method: "nothing", Params: []byte(`1`), OnSend: func() { cancel(gone) }})
+	if wantError(t, err, KindCanceled, Unknown); !errors.Is(err, gone) {
+		t.Errorf("the cause is missing in %v, where nobody tells of it", err)
+	}
 	if got := call(t, tr, 2, "echo", `"after"`); got != `"after"` {
 		t.Errorf("the next call got %s", got)
 	}
@@ -190,8 +195,12 @@ func contractEnded(t *testing.T, way openWay) {
 	tr := way.open(t, ignore)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := tr.RoundTrip(ctx, &Request{ID: 1, Method: "echo", Params: []byte(`1`), OnSend: func() { t.Error("sent") }, OnCancel: func(context.Context) { t.Error("told of what was not sent") }})
-	wantError(t, err, KindCanceled, NotSent)
+	tell := func(context.Context) { t.Error("told of what was not sent") }
+	for id, onCancel := range []func(context.Context){nil, tell} {
+		req := &Request{ID: int64(id + 1), Method: "echo", Params: []byte(`1`), OnSend: func() { t.Error("sent") }, OnCancel: onCancel}
+		_, err := tr.RoundTrip(ctx, req)
+		wantError(t, err, KindCanceled, NotSent)
+	}
 	wantError(t, tr.Send(ctx, &Message{Body: []byte(`{}`)}), KindCanceled, NotSent)
 }
 
