@@ -37,7 +37,8 @@ type listening interface {
 // Listen returns a Listener, which listens for nothing yet. There may be one at
 // a time. gap is called whenever events may have been missed, and lost when the
 // session has ended after the first Set and before Close, both from a goroutine
-// of the session; they must not block.
+// of the session; they must not block. A Set that fails with [*UnsupportedError]
+// on a legacy session counts only if another came before.
 func (s *Session) Listen(gap, lost func()) *Listener {
 	gap = s.forgetting(gap)
 	l := &Listener{turn: make(chan struct{}, 1), how: &legacyListening{session: s, gap: gap, lost: lost}}
