@@ -124,11 +124,12 @@ func (i *instruments) start(ctx context.Context, s *Session, c *Call, id int64) 
 	if c.Method == methodToolsCall || c.Method == methodPromptsGet {
 		name += " " + c.Name
 	}
-	op.ctx, op.span = i.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
-	if op.span.IsRecording() {
-		op.span.SetAttributes(i.details(s, c, id)...)
+	ctx, span := i.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
+	if span.IsRecording() {
+		span.SetAttributes(i.details(s, c, id)...)
 	}
-	return op.ctx, op
+	op.ctx, op.span = ctx, span
+	return ctx, op
 }
 
 // details are the attributes of a span: all at once, as each time that a span
