@@ -48,6 +48,8 @@ type fakeDialer struct {
 	// held up for that long.
 	mute    bool
 	parting time.Duration
+	// opening is how long a way in takes to open.
+	opening time.Duration
 	// stubborn makes a transport close only when its time for that is over.
 	stubborn bool
 
@@ -233,7 +235,12 @@ func (f *fakeTransport) Send(_ context.Context, m *transport.Message) error {
 func (f *fakeTransport) Listen(ctx context.Context, opened func(resumed bool)) error {
 	f.dialer.listening.Add(1)
 	defer f.dialer.listening.Add(-1)
-	opened(false)
+	select {
+	case <-time.After(f.dialer.opening):
+		opened(false)
+	case <-ctx.Done():
+	case <-f.done:
+	}
 	select {
 	case <-ctx.Done():
 		return &transport.Error{Kind: transport.KindCanceled, Err: context.Cause(ctx)}

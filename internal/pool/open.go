@@ -109,7 +109,9 @@ const hearTimeout = 2 * time.Second
 func (u *Upstream) hear(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, hearTimeout)
 	defer cancel()
-	version, err := u.change(&u.call, func() bool { return false })
+	// What was wanted before there was a session has been given up already, as
+	// nothing that a connection is made for.
+	version, err := u.change(&u.call, func() bool { return true })
 	if err == nil {
 		_, _ = u.hub.wait(ctx, version) // a server without such a way asks in others
 	}

@@ -217,6 +217,35 @@ func TestWayForQuestions(t *testing.T) {
 	}
 }
 
+// A session whose server may ask is open when the server has a way to do so, or
+// takes too long for it.
+func TestOpenWaitsForTheWay(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		dialer *fakeDialer
+		o      pool.OpenParams
+		want   time.Duration
+	}{
+		"questions":         {&fakeDialer{opening: 500 * time.Millisecond}, pool.OpenParams{Capabilities: forms}, 500 * time.Millisecond},
+		"no sign of a way":  {&fakeDialer{opening: time.Hour}, pool.OpenParams{Capabilities: forms}, time.Second},
+		"no questions":      {&fakeDialer{opening: time.Hour}, pool.OpenParams{}, 0},
+		"questions, modern": {&fakeDialer{opening: time.Hour, modern: true}, pool.OpenParams{Capabilities: forms}, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPool(t, tt.dialer, &pool.Server{}, pool.Options{})
+				began := time.Now()
+				open(t, p, tt.o)
+				if took := time.Since(began); took != tt.want {
+					t.Errorf("open after %v, want %v", took, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // A modern server has no state behind its connections, so sessions share one,
 // unless they differ in how they are opened.
 func TestModernSessionsShare(t *testing.T) {
