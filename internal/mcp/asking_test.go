@@ -55,7 +55,7 @@ func connectAs(t *testing.T, d transport.Dialer, p mcp.Profile) *mcp.Session {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	s, err := mcp.NewClient(d, mcp.Options{}).With(p).Connect(ctx)
+	s, err := mcp.NewClient(d, mcp.Options{}).ConnectAs(ctx, &p)
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}

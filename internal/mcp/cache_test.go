@@ -219,7 +219,7 @@ func TestCacheOfAsked(t *testing.T) {
 		}
 		return `{"contents":[],"ttlMs":60000,"cacheScope":"public"}`, nil
 	})
-	client := NewClient(server, Options{}).With(Profile{
+	client := NewClient(server, Options{}).with(&Profile{
 		Capabilities: Capabilities{Roots: true},
 		Ask:          func(context.Context, Question) (Answer, error) { return Answer{Result: []byte(`{"roots":[]}`)}, nil },
 	})
@@ -263,7 +263,7 @@ func TestCacheScope(t *testing.T) {
 			server := cacheServer(scope)
 			client := NewClient(server, Options{})
 			var cached []bool
-			for _, c := range []*Client{client, client.With(Profile{ClientInfo: Implementation{Name: "other", Version: "1"}})} {
+			for _, c := range []*Client{client, client.with(&Profile{ClientInfo: Implementation{Name: "other", Version: "1"}})} {
 				s, err := c.Connect(t.Context())
 				if err != nil {
 					t.Fatal(err)

@@ -129,37 +129,37 @@ func asStatus(err error, want string) bool {
 	return errors.As(err, &te) && strings.Contains(te.Error(), want)
 }
 
-// The way to a server is found once, by all clients of it, and found anew when
+// The way to a server is found once, for sessions of all profiles, and found anew when
 // the server has changed.
 func TestFallbackMemory(t *testing.T) {
 	t.Parallel()
 	o := &oldServer{post: says(404, "text/html", "Cannot POST /sse")}
 	client := mcp.NewClient(httpOrSSE(t, o.start(t)), mcp.Options{})
-	as := client.With(mcp.Profile{ClientInfo: mcp.Implementation{Name: "somebody", Version: "1"}})
-	if got := as.Peer().Transport; got != "http" {
+	anybody, somebody := new(mcp.Profile), &mcp.Profile{ClientInfo: mcp.Implementation{Name: "somebody", Version: "1"}}
+	if got := client.Peer().Transport; got != "http" {
 		t.Errorf("before the first session the transport is %s", got)
 	}
-	open := func(c *mcp.Client, way string) {
+	open := func(p *mcp.Profile, way string) {
 		t.Helper()
-		s, err := c.Connect(t.Context())
+		s, err := client.ConnectAs(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer closeSession(t, s)
-		if s.Peer().Transport != way || client.Peer().Transport != way || as.Peer().Transport != way {
-			t.Errorf("session over %s, clients over %s and %s; want %s", s.Peer().Transport, client.Peer().Transport, as.Peer().Transport, way)
+		if s.Peer().Transport != way || client.Peer().Transport != way {
+			t.Errorf("session over %s, client over %s; want %s", s.Peer().Transport, client.Peer().Transport, way)
 		}
 	}
-	open(client, "sse")
+	open(anybody, "sse")
 	posts := o.posts.Load()
-	open(as, "sse")
-	open(client, "sse")
+	open(somebody, "sse")
+	open(anybody, "sse")
 	if got := o.posts.Load() - posts; got != 0 {
 		t.Errorf("%d POSTs to a server that is known to take none", got)
 	}
 	o.upgraded.Store(true)
-	open(as, "http")
-	open(client, "http")
+	open(somebody, "http")
+	open(anybody, "http")
 }
 
 // A server of 2024-11-05 as there are many: the URL of its stream takes no POST.

@@ -21,7 +21,7 @@ const peerTime = 20 * time.Second
 func watch(t *testing.T, d transport.Dialer) (*mcp.Session, *mcp.Listener, *told) {
 	t.Helper()
 	told := new(told)
-	s, err := mcp.NewClient(d, mcp.Options{}).With(mcp.Profile{Notify: told.notify}).Connect(t.Context())
+	s, err := mcp.NewClient(d, mcp.Options{}).ConnectAs(t.Context(), &mcp.Profile{Notify: told.notify})
 	if err != nil {
 		t.Fatal(err)
 	}

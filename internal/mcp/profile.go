@@ -32,16 +32,14 @@ type Profile struct {
 	Notify func(jsonrpc.Message) (wanted bool)
 }
 
-// With returns a client of the same server, which shares what is known of it,
-// for sessions of that profile.
-func (c *Client) With(p Profile) *Client { return c.with(&p) }
-
 // ConnectAs is Connect for a session of that profile, which must not be changed
 // any more.
 func (c *Client) ConnectAs(ctx context.Context, p *Profile) (*Session, error) {
 	return c.with(p).Connect(ctx)
 }
 
+// with returns a client of the same server, which shares what is known of it,
+// for sessions of that profile.
 func (c *Client) with(p *Profile) *Client {
 	with := *c
 	with.base = &base{knowledge: c.knowledge, opts: p.amend(c.opts), profile: p, inst: c.inst}

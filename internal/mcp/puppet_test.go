@@ -179,7 +179,7 @@ func (s *puppet) heard() []string {
 func (s *puppet) open(t *testing.T, o mcp.Options) (*mcp.Session, *told) {
 	t.Helper()
 	told := new(told)
-	session, err := mcp.NewClient(s, o).With(mcp.Profile{Notify: told.notify}).Connect(t.Context())
+	session, err := mcp.NewClient(s, o).ConnectAs(t.Context(), &mcp.Profile{Notify: told.notify})
 	if err != nil {
 		t.Fatal(err)
 	}

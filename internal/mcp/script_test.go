@@ -143,7 +143,7 @@ func (s *script) made() []transport.Request {
 // open opens a session with the server, to be used inside of a synctest bubble.
 func (s *script) open(t *testing.T, o mcp.Options, p mcp.Profile) *mcp.Session {
 	t.Helper()
-	session, err := mcp.NewClient(s, o).With(p).Connect(t.Context())
+	session, err := mcp.NewClient(s, o).ConnectAs(t.Context(), &p)
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}

@@ -105,9 +105,9 @@ func TestTaskQuestions(t *testing.T) {
 							answered <- struct{}{}
 						}
 					}
-					session, err := mcp.NewClient(server, mcp.Options{}).With(mcp.Profile{
+					session, err := mcp.NewClient(server, mcp.Options{}).ConnectAs(t.Context(), &mcp.Profile{
 						Capabilities: everything(), Ask: func(context.Context, mcp.Question) (mcp.Answer, error) { panic("the session was asked") },
-					}).Connect(t.Context())
+					})
 					if err != nil {
 						t.Fatal(err)
 					}
