@@ -54,7 +54,7 @@ func serve(ctx context.Context, args []string) error {
 	debug := slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(debug, debug, debug))
 	limitMemory(log)
-	defer raiseHeapFloor()()
+	defer tuneCollector(cfg.Sessions.Max)()
 	b, err := newBridge(ctx, cfg, log)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"os"
 	"runtime"
 	"runtime/debug"
 
@@ -28,22 +29,36 @@ func limitMemory(log *slog.Logger) {
 	}
 }
 
-// The heap floor is what the garbage collector takes for live in any case. A
-// bridge at rest holds a few megabytes, and would otherwise collect them again
-// for every few megabytes that calls allocate, dozens of times a second under
-// load; measured, that is a tenth of all its CPU. The floor is never written to,
-// so the system gives no memory for it; what it costs is that up to as much
-// garbage again may lie around, so it is kept small where memory is.
 const (
-	mostFloor  = 32 << 20
-	floorShare = 32 // of the memory limit, the floor is at most one part in so many
+	// usualGarbage is how much garbage may lie around in any case. A bridge at rest
+	// holds a few megabytes, and would otherwise collect garbage again for every few
+	// megabytes that calls allocate, dozens of times a second under load; measured,
+	// that is a tenth of all its CPU. Where memory is scarce it is at most one part
+	// in garbageShare of the limit.
+	usualGarbage = 32 << 20
+	garbageShare = 32
+	// manySessions is from how many sessions on twice as much garbage may lie around
+	// for what is in use. The collector looks at each one every time, and while it
+	// does all calls take longer.
+	manySessions = 10_000
 )
 
-// heapFloor is the floor for a memory limit.
-func heapFloor(limit int64) int64 { return min(mostFloor, limit/floorShare) }
+// collection returns how much garbage may lie around for what is in use, in
+// percent, and the floor: what is taken for in use in any case. limit is that of
+// the memory, sessions how many there may be.
+func collection(limit int64, sessions int) (percent int, floor int64) {
+	percent = 100 + 100*min(sessions, manySessions)/manySessions
+	return percent, min(usualGarbage, limit/garbageShare) * 100 / int64(percent)
+}
 
-// raiseHeapFloor returns the function that lowers it again.
-func raiseHeapFloor() (release func()) {
-	floor := make([]byte, heapFloor(debug.SetMemoryLimit(-1)))
+// tuneCollector tunes the garbage collector for as many sessions. GOGC, if set,
+// wins over that. The floor is never written to, so the system gives no memory for
+// it. It is there until release is called.
+func tuneCollector(sessions int) (release func()) {
+	percent, bytes := collection(debug.SetMemoryLimit(-1), sessions)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
+	floor := make([]byte, bytes)
 	return func() { runtime.KeepAlive(floor) }
 }

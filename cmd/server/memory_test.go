@@ -5,17 +5,27 @@ import (
 	"testing"
 )
 
-func TestHeapFloor(t *testing.T) {
+func TestCollection(t *testing.T) {
 	t.Parallel()
-	for limit, want := range map[int64]int64{
-		math.MaxInt64: 32 << 20, // none
-		4 << 30:       32 << 20,
-		512 << 20:     16 << 20,
-		64 << 20:      2 << 20,
-		0:             0, // GOMEMLIMIT=0 means it
-	} {
-		if got := heapFloor(limit); got != want {
-			t.Errorf("for a limit of %d the floor is %d, want %d", limit, got, want)
-		}
+	tests := map[string]struct {
+		limit    int64
+		sessions int
+		percent  int
+		floor    int64
+	}{
+		"no limit":             {limit: math.MaxInt64, sessions: 0, percent: 100, floor: 32 << 20},
+		"half a gigabyte":      {limit: 512 << 20, sessions: 0, percent: 100, floor: 16 << 20},
+		"GOMEMLIMIT=0":         {limit: 0, sessions: 0, percent: 100, floor: 0},
+		"sessions":             {limit: math.MaxInt64, sessions: 2_500, percent: 125, floor: 32 << 20 * 100 / 125},
+		"many sessions":        {limit: math.MaxInt64, sessions: 10_000, percent: 200, floor: 16 << 20},
+		"sessions beyond that": {limit: math.MaxInt64, sessions: math.MaxInt32, percent: 200, floor: 16 << 20},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if percent, floor := collection(test.limit, test.sessions); percent != test.percent || floor != test.floor {
+				t.Errorf("%d %%, a floor of %d; want %d %%, %d", percent, floor, test.percent, test.floor)
+			}
+		})
 	}
 }
