@@ -224,10 +224,21 @@ const cancelGrace = 100 * time.Millisecond
 // take the end of the stream for that (spec 2025-11-25, basic/transports: a
 // disconnect is not a cancel).
 func (s *Session) roundTrip(ctx context.Context, req *transport.Request) (*transport.Response, error) {
-	if s.era().cancels() {
-		req.OnCancel = func(detached context.Context) { s.cancel(detached, req.ID, context.Cause(ctx)) }
+	if !s.era().cancels() {
+		return s.tr.RoundTrip(ctx, req)
 	}
-	return s.tr.RoundTrip(ctx, req)
+	req.OnCancel = func(detached context.Context) { s.cancel(detached, req.ID, context.Cause(ctx)) }
+	resp, err := s.tr.RoundTrip(ctx, req)
+	if ctx.Err() == nil {
+		return resp, err
+	}
+	// The caller is gone. What the server made of that, an answer or an event
+	// stream that ends without one, is of no interest.
+	delivery := transport.Unknown
+	if err != nil {
+		delivery = DeliveryOf(err)
+	}
+	return nil, &transport.Error{Kind: transport.KindCanceled, Delivery: delivery, Err: context.Cause(ctx)}
 }
 
 // cancel tells the server that the caller of a request has gone.
