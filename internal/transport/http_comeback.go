@@ -58,6 +58,10 @@ type comeback struct {
 	policy Reconnect
 	events *sseReader
 
+	// before: there was such a stream before all this, whose end the server may not
+	// have noticed yet.
+	before bool
+
 	id    string    // the event to go on after, empty if there is none
 	heard int       // events up to the end of the last stream
 	tries int       // streams and attempts since the id moved on

@@ -47,7 +47,7 @@ func (t *httpTransport) listening() bool {
 func (c *httpCall) listen(ctx context.Context, opened func(resumed bool)) error {
 	events := newSSEReader(&c.in, c.t.dialer.cfg.Limits.MessageBytes)
 	events.first = sseQuietBuffer
-	back := &comeback{policy: c.t.dialer.cfg.Reconnect, events: events}
+	back := &comeback{policy: c.t.dialer.cfg.Reconnect, events: events, before: c.t.heard.Load()}
 	for {
 		err := c.hear(ctx, back, opened)
 		if ctx.Err() != nil {
@@ -76,6 +76,7 @@ func (c *httpCall) hear(ctx context.Context, back *comeback, opened func(resumed
 	}
 	defer resp.Body.Close()
 	c.listened = true
+	c.t.heard.Store(true)
 	back.began()
 	back.events.Reset(&c.in)
 	opened(back.id != "")
@@ -112,7 +113,7 @@ func (c *httpCall) reopenAside(ctx context.Context, lastID string) (resp *http.R
 func (b *comeback) refused(e *Error) error {
 	after, again := tryAgain(e)
 	switch {
-	case again && (e.Status != http.StatusConflict || !b.begun.IsZero()):
+	case again && (e.Status != http.StatusConflict || b.before || !b.begun.IsZero()):
 		b.missed(after)
 		return nil
 	case e.Kind == KindStatus && b.id != "":

@@ -207,11 +207,12 @@ func TestHTTPListenEnds(t *testing.T) {
 	}
 }
 
-// TestHTTPListenTwice: there is one GET stream, and it can be had again.
+// TestHTTPListenTwice: there is one GET stream, and it can be had again, also from
+// a server that is slow to see that the last one has gone.
 func TestHTTPListenTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		tr := (&script{replies: []reply{{}, {open: true}}}).dial(t, ignore, Limits{})
+		tr := (&script{replies: []reply{{}, {open: true}, status(409), status(409), {open: true}}}).dial(t, ignore, Limits{})
 		for range 2 {
 			ctx, cancel := context.WithCancel(t.Context())
 			err := tr.Listen(ctx, func(bool) {

@@ -30,6 +30,7 @@ type httpTransport struct {
 	headers sharedHeaders
 	session atomic.Pointer[string] // nil before the handshake, and without session
 	legacy  atomic.Bool            // whether there was a handshake
+	heard   atomic.Bool            // whether there was a GET stream
 	tails   tails
 	sends   atomic.Int64 // the last id of a Send, counting down from 0
 
