@@ -78,23 +78,13 @@ func (t *httpTransport) cancellable(ctx context.Context, c *httpCall, req *Reque
 		return nil, err
 	}
 	defer t.end(c)
-	stop := context.AfterFunc(ctx, func() {
+	defer context.AfterFunc(ctx, func() {
 		if c.sent.Load() {
 			req.OnCancel(callCtx)
 		}
 		c.cancel(context.Cause(ctx))
-	})
-	resp, err := t.exchange(ctx, callCtx, c, req, body)
-	if stop() {
-		return resp, err
-	}
-	// The caller is gone. What the server made of being cancelled, an answer or
-	// an event stream that ends without one, is of no interest.
-	delivery := Unknown
-	if e, ok := errors.AsType[*Error](err); ok {
-		delivery = e.Delivery
-	}
-	return nil, canceled(ctx, delivery)
+	})()
+	return t.exchange(ctx, callCtx, c, req, body)
 }
 
 // exchange makes the call c, within callCtx. ctx is its caller's.

@@ -92,9 +92,9 @@ type Request struct {
 	// OnCancel, if set, is called when ctx ends while RoundTrip waits for the
 	// response of a request that may have reached the server: before what carries
 	// the request is given up, so that the server, told in time, still knows what
-	// it is that is cancelled. RoundTrip then fails with [KindCanceled]. The ctx
-	// that it is given has the values of RoundTrip's, and ends with RoundTrip if
-	// that does not wait for it.
+	// it is that is cancelled. RoundTrip may then still return what the server makes
+	// of that. The ctx that it is given has the values of RoundTrip's, and ends with
+	// RoundTrip if that does not wait for it.
 	OnCancel func(ctx context.Context)
 
 	// Endless is for a request whose answer is a stream that stays open, such as
