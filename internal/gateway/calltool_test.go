@@ -119,7 +119,7 @@ func FuzzCallTool(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path, body, name, value, host, from string) {
 		u, err := url.ParseRequestURI("/v1/" + path)
 		if name = http.CanonicalHeaderKey(name); err != nil || name == "Te" { // of trailers the own way says nothing
-			t.Skip()
+			return
 		}
 		request := func() *http.Request {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
